@@ -1,0 +1,1 @@
+"""Tables, coverage, collection, rules: knows neither Dagster nor where bytes live."""

@@ -1,0 +1,30 @@
+"""IAM actions, derived from the operations a module declares.
+
+Source: the Service Authorization Reference. Most operations are the action of the same
+name; only the exceptions stand here, and a test checks every result against a table of
+read actions.
+"""
+
+from collections.abc import Iterable
+
+SERVICES = {"s3control": "s3"}
+
+ACTIONS = {
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3control:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
+}
+
+
+def action(operation: str) -> str:
+    """The IAM action that lets `operation` ("s3:GetBucketAcl") be called."""
+    service, _, name = operation.partition(":")
+    return ACTIONS.get(operation, f"{SERVICES.get(service, service)}:{name}")
+
+
+def actions(operations: Iterable[str]) -> list[str]:
+    """Those of all `operations`, sorted, each once: the policy a module's role needs."""
+    return sorted({action(operation) for operation in operations})

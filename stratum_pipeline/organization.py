@@ -1,0 +1,220 @@
+"""Reaching accounts: who we are, which accounts there are, and a session in each.
+
+Sources: sts:GetCallerIdentity, sts:AssumeRole, organizations:ListAccounts, ListRoots,
+ListOrganizationalUnitsForParent, ListAccountsForParent, ListTagsForResource.
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import boto3
+import botocore.session
+import polars as pl
+from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
+
+from .kernel.coverage import Outcome, classify
+from .lifecycle.events import Accounts
+
+# The sessions of all accounts share what botocore knows of AWS: 26 ms a client without.
+_LOADER = Loader()
+_TAGS_AT_ONCE = 8
+_SESSION_NAME = "stratum"
+
+ALONE = {"AWSOrganizationsNotInUseException", "AccessDeniedException", "AccessDenied"}
+"""Answers of Organizations after which the current account is scanned alone."""
+
+
+class AccessError(Exception):
+    """AWS did not let us in; the message says where, why, and what to do."""
+
+    def __init__(self, message: str, outcome: Outcome, code: str) -> None:
+        super().__init__(message)
+        self.outcome, self.code = outcome, code
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose credentials these are."""
+
+    account_id: str
+    arn: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The accounts there are, and how we know."""
+
+    accounts: pl.DataFrame  # of Accounts
+    organization: bool  # False: Organizations did not answer, the caller's account alone
+    note: str  # why not; "" if it did
+
+
+class Access:
+    """Sessions in the accounts of one organization, from one set of credentials.
+
+    role: path and name, {module} filled in. Where the caller's own account has no such
+    role, the caller's credentials are used there; everywhere else that is an AccessError.
+    """
+
+    def __init__(self, role: str, external_id: str = "", session: boto3.Session | None = None):
+        self.role, self.external_id = role, external_id
+        self.session = session or boto3.Session()
+        self._caller: Caller | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def region(self) -> str:
+        return self.session.region_name or "us-east-1"
+
+    def caller(self) -> Caller:
+        """Who we are. AccessError without usable credentials."""
+        with self._lock:
+            if self._caller is None:
+                try:
+                    identity = self._client("sts").get_caller_identity()
+                except (ClientError, BotoCoreError) as error:
+                    raise _refused(
+                        error,
+                        "AWS does not accept these credentials",
+                        "check AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+                        "run `aws sso login`; `stratum doctor` tells more",
+                    ) from error
+                self._caller = Caller(identity["Account"], identity["Arn"], self.region)
+            return self._caller
+
+    def discover(self) -> Discovery:
+        """Every account of the organization with its OU and tags, or the caller's alone.
+
+        AccessError if a listing that had begun fails: half an organization is not returned.
+        """
+        caller = self.caller()
+        organizations = self._client("organizations")
+        try:
+            listed = list(_pages(organizations, "list_accounts", "Accounts"))
+        except (ClientError, BotoCoreError) as error:
+            code = classify(error)[1]
+            if code not in ALONE:
+                raise _refused(
+                    error, "the organization's accounts cannot be listed", RETRY
+                ) from error
+            alone = {"account_id": caller.account_id, "name": caller.account_id, "ou": ""}
+            row = alone | {"status": "ACTIVE", "tags": []}
+            return Discovery(Accounts.frame([row]), False, f"organizations:ListAccounts: {code}")
+        try:
+            units = _units(organizations)
+            with ThreadPoolExecutor(_TAGS_AT_ONCE) as pool:
+                ids = [str(account["Id"]) for account in listed]
+                tags = list(pool.map(partial(_tags, organizations), ids))
+        except (ClientError, BotoCoreError) as error:
+            raise _refused(error, "the organization cannot be read whole", RETRY) from error
+        rows = [
+            {
+                "account_id": account["Id"],
+                "name": account.get("Name", ""),
+                # State replaces Status, which AWS retired in September 2026.
+                "status": account.get("State") or account["Status"],
+                "ou": units.get(account["Id"], ""),
+                "tags": tagged,
+            }
+            for account, tagged in zip(listed, tags, strict=True)
+        ]
+        return Discovery(Accounts.frame(rows).sort("account_id"), True, "")
+
+    def enter(self, account_id: str, module: str) -> boto3.Session:
+        """A session in `account_id` as `module`'s role; AccessError if it can't be assumed."""
+        caller = self.caller()
+        arn = self.role_arn(account_id, module)
+        try:
+            return self._assume(arn)
+        except (ClientError, BotoCoreError) as error:
+            if account_id == caller.account_id and classify(error)[0] != Outcome.THROTTLED:
+                return self._session(self.session.get_credentials())
+            raise _refused(
+                error,
+                f"{arn} cannot be assumed by {caller.arn}",
+                "deploy the scanner role there, or set STRATUM_ROLE and STRATUM_EXTERNAL_ID to "
+                "what is deployed",
+            ) from error
+
+    def role_arn(self, account_id: str, module: str) -> str:
+        partition = self.session.get_partition_for_region(self.region)
+        return f"arn:{partition}:iam::{account_id}:role/{self.role.format(module=module)}"
+
+    def _assume(self, arn: str) -> boto3.Session:
+        external = {"ExternalId": self.external_id} if self.external_id else {}
+        sts = self._client("sts")
+
+        def refresh() -> dict[str, str]:
+            answer = sts.assume_role(RoleArn=arn, RoleSessionName=_SESSION_NAME, **external)
+            given = answer["Credentials"]
+            return {
+                "access_key": given["AccessKeyId"],
+                "secret_key": given["SecretAccessKey"],
+                "token": given["SessionToken"],
+                "expiry_time": given["Expiration"].isoformat(),
+            }
+
+        credentials = RefreshableCredentials.create_from_metadata(
+            refresh(), refresh, method="sts-assume-role"
+        )
+        return self._session(credentials)
+
+    def _session(self, credentials: Any) -> boto3.Session:
+        inner = botocore.session.Session(profile=self.session._session.profile)  # pyright: ignore
+        inner.register_component("data_loader", _LOADER)
+        inner._credentials = credentials  # pyright: ignore[reportPrivateUsage]
+        return boto3.Session(botocore_session=inner, region_name=self.region)
+
+    def _client(self, service: str) -> Any:
+        config = Config(retries={"mode": "adaptive"}, connect_timeout=5, read_timeout=30)
+        return self.session.client(service, region_name=self.region, config=config)
+
+
+RETRY = "nothing was changed; run again"
+
+
+def _refused(error: ClientError | BotoCoreError, what: str, fix: str) -> AccessError:
+    outcome, code = classify(error)
+    return AccessError(f"{what} ({code}): {fix}.", outcome, code)
+
+
+def _pages(client: Any, operation: str, key: str, **params: Any) -> Iterator[dict[str, Any]]:
+    for page in client.get_paginator(operation).paginate(**params):
+        yield from page[key]
+
+
+def _units(organizations: Any) -> dict[str, str]:
+    """The OU path of each account id: calls grow with the OUs, not with the accounts."""
+    paths: dict[str, str] = {}
+    todo = [(r["Id"], r["Name"]) for r in _pages(organizations, "list_roots", "Roots")]
+    while todo:
+        parent, path = todo.pop()
+        for account in _pages(
+            organizations, "list_accounts_for_parent", "Accounts", ParentId=parent
+        ):
+            paths[account["Id"]] = path
+        todo += [
+            (unit["Id"], f"{path}/{unit['Name']}")
+            for unit in _pages(
+                organizations,
+                "list_organizational_units_for_parent",
+                "OrganizationalUnits",
+                ParentId=parent,
+            )
+        ]
+    return paths
+
+
+def _tags(organizations: Any, account_id: str) -> list[dict[str, str]]:
+    tags = _pages(organizations, "list_tags_for_resource", "Tags", ResourceId=account_id)
+    return sorted(
+        ({"key": t["Key"], "value": t["Value"]} for t in tags), key=lambda tag: tag["key"]
+    )

@@ -1,0 +1,45 @@
+"""Settings: environment variables named STRATUM_*, each with a default for a laptop."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Words = Annotated[tuple[str, ...], NoDecode]
+"""A comma-separated list."""
+
+
+class Settings(BaseSettings):
+    """What can be set; AWS's own settings (AWS_PROFILE, AWS_ENDPOINT_URL, ...) stay the SDK's."""
+
+    model_config = SettingsConfigDict(env_prefix="STRATUM_", frozen=True, extra="forbid")
+
+    data: str = Field(".stratum/data", description="folder or s3://bucket/prefix; can be rebuilt")
+    vault: str = Field(
+        ".stratum/vault", description="folder or s3://bucket/prefix; never rewritten: keep it safe"
+    )
+    role: str = Field(
+        "stratum/scan-{module}",
+        description="path and name of the role to assume in each account; {module} is filled in",
+    )
+    external_id: str = Field("", description="ExternalId that the role's trust asks for")
+    regions: Words = Field((), description="regions to scan; empty: those each account enables")
+    modules: Words = Field((), description="modules to run; empty: all")
+    accounts_per_run: int = Field(50, ge=1, le=1000, description="accounts in one Dagster run")
+    accounts_at_once: int = Field(4, ge=1, le=64, description="accounts read at the same time")
+    dagster_home: str = Field(
+        ".stratum/dagster", description="where Dagster keeps runs, on a laptop"
+    )
+
+    @field_validator("regions", "modules", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("role")
+    @classmethod
+    def _role(cls, value: str) -> str:
+        value.format(module="x")  # a stray brace fails here, not in the middle of a scan
+        return value
