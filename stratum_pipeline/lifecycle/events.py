@@ -99,6 +99,14 @@ class Rules(Table):
     criteria = Column(pl.List(pl.String), "SOC 2 criteria.")
 
 
+class LatestRules(Table):
+    """The rule versions that an account was last judged by."""
+
+    account_id = Column(pl.String, "")
+    rule_id = Column(pl.String, "")
+    version = Column(pl.Int32, "")
+
+
 class Events(Table):
     """What a run changed, in order; the row number is part of the fold order.
 
