@@ -90,6 +90,17 @@ class Access:
                 self._caller = Caller(identity["Account"], identity["Arn"], self.region)
             return self._caller
 
+    def listing(self) -> dict[str, str]:
+        """Status by account id, of a whole listing or of the caller alone; no tags, no OUs."""
+        caller = self.caller()
+        try:
+            accounts = _pages(self._client("organizations"), "list_accounts", "Accounts")
+            return {account["Id"]: _status(account) for account in accounts}
+        except (ClientError, BotoCoreError) as error:
+            if classify(error)[1] in ALONE:
+                return {caller.account_id: "ACTIVE"}
+            raise _refused(error, NO_LISTING, RETRY) from error
+
     def discover(self) -> Discovery:
         """Every account of the organization with its OU and tags, or the caller's alone.
 
@@ -102,9 +113,7 @@ class Access:
         except (ClientError, BotoCoreError) as error:
             code = classify(error)[1]
             if code not in ALONE:
-                raise _refused(
-                    error, "the organization's accounts cannot be listed", RETRY
-                ) from error
+                raise _refused(error, NO_LISTING, RETRY) from error
             alone = {"account_id": caller.account_id, "name": caller.account_id, "ou": ""}
             row = alone | {"status": "ACTIVE", "tags": []}
             return Discovery(Accounts.frame([row]), False, f"organizations:ListAccounts: {code}")
@@ -119,8 +128,7 @@ class Access:
             {
                 "account_id": account["Id"],
                 "name": account.get("Name", ""),
-                # State replaces Status, which AWS retired in September 2026.
-                "status": account.get("State") or account["Status"],
+                "status": _status(account),
                 "ou": units.get(account["Id"], ""),
                 "tags": tagged,
             }
@@ -179,6 +187,12 @@ class Access:
 
 
 RETRY = "nothing was changed; run again"
+NO_LISTING = "the organization's accounts cannot be listed"
+
+
+def _status(account: dict[str, Any]) -> str:
+    # State replaces Status, which AWS retired in September 2026.
+    return account.get("State") or account["Status"]
 
 
 def _refused(error: ClientError | BotoCoreError, what: str, fix: str) -> AccessError:

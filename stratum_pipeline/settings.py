@@ -14,21 +14,30 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STRATUM_", frozen=True, extra="forbid")
 
-    data: str = Field(".stratum/data", description="folder or s3://bucket/prefix; can be rebuilt")
+    data: str = Field(
+        default=".stratum/data", description="folder or s3://bucket/prefix; can be rebuilt"
+    )
     vault: str = Field(
-        ".stratum/vault", description="folder or s3://bucket/prefix; never rewritten: keep it safe"
+        default=".stratum/vault",
+        description="folder or s3://bucket/prefix; never rewritten: keep it safe",
     )
     role: str = Field(
-        "stratum/scan-{module}",
+        default="stratum/scan-{module}",
         description="path and name of the role to assume in each account; {module} is filled in",
     )
-    external_id: str = Field("", description="ExternalId that the role's trust asks for")
-    regions: Words = Field((), description="regions to scan; empty: those each account enables")
-    modules: Words = Field((), description="modules to run; empty: all")
-    accounts_per_run: int = Field(50, ge=1, le=1000, description="accounts in one Dagster run")
-    accounts_at_once: int = Field(4, ge=1, le=64, description="accounts read at the same time")
+    external_id: str = Field(default="", description="ExternalId that the role's trust asks for")
+    regions: Words = Field(
+        default=(), description="regions to scan; empty: those each account enables"
+    )
+    modules: Words = Field(default=(), description="modules to run; empty: all")
+    accounts_per_run: int = Field(
+        default=50, ge=1, le=1000, description="accounts in one Dagster run"
+    )
+    accounts_at_once: int = Field(
+        default=4, ge=1, le=64, description="accounts read at the same time"
+    )
     dagster_home: str = Field(
-        ".stratum/dagster", description="where Dagster keeps runs, on a laptop"
+        default=".stratum/dagster", description="where Dagster keeps runs, on a laptop"
     )
 
     @field_validator("regions", "modules", mode="before")

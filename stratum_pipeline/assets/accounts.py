@@ -1,5 +1,7 @@
 """The organization's accounts: one row each; they are the partitions of everything scanned."""
 
+from typing import Any
+
 import dagster as dg
 
 from stratum_pipeline.lifecycle.events import Accounts
@@ -7,7 +9,8 @@ from stratum_pipeline.lifecycle.events import Accounts
 from .deployment import Deployment
 from .metadata import preview
 
-ACCOUNTS = dg.DynamicPartitionsDefinition(name="aws_account")
+PARTITIONS = "aws_account"
+ACCOUNTS = dg.DynamicPartitionsDefinition(name=PARTITIONS)
 ACTIVE = "ACTIVE"
 
 
@@ -19,7 +22,7 @@ ACTIVE = "ACTIVE"
 )
 def accounts(
     context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[Any]:
     """Discover accounts and add a partition for each; none is ever removed here.
 
     An account that left or was suspended keeps its partition: its history stays readable.
@@ -27,7 +30,7 @@ def accounts(
     found = stratum.access.discover()
     stratum.data.write_accounts(found.accounts)
     ids = found.accounts["account_id"].to_list()
-    context.instance.add_dynamic_partitions(ACCOUNTS.name, ids)
+    context.instance.add_dynamic_partitions(PARTITIONS, ids)
     if found.note:
         context.log.warning(f"one account only: {found.note}")
     counts = dict(found.accounts["status"].value_counts().iter_rows())

@@ -24,6 +24,7 @@ class Deployment:
     modules: tuple[Module, ...]  # switched on
     regions: tuple[str, ...]  # () for those each account enables
     accounts_at_once: int
+    accounts_per_run: int
 
     @classmethod
     def of(cls, settings: Settings) -> "Deployment":
@@ -35,6 +36,7 @@ class Deployment:
             modules=tuple(map(module, settings.modules)) or MODULES,
             regions=settings.regions,
             accounts_at_once=settings.accounts_at_once,
+            accounts_per_run=settings.accounts_per_run,
         )
 
     @property

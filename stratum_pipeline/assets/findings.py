@@ -13,7 +13,7 @@ from stratum_pipeline.scan import Reading, judge, unread
 from .accounts import ACCOUNTS, scannable
 from .deployment import Deployment
 from .metadata import preview
-from .raw import COMMON, load, summary
+from .raw import FRESH, RETRY, load, summary
 
 
 def findings_asset(module: Module, accounts_per_run: int) -> dg.AssetsDefinition:
@@ -27,11 +27,13 @@ def findings_asset(module: Module, accounts_per_run: int) -> dg.AssetsDefinition
         "fails, a count for what passes, a gap for what could not be seen.",
         kinds={"polars"},
         backfill_policy=dg.BackfillPolicy.multi_run(accounts_per_run),
-        **COMMON,
+        partitions_def=ACCOUNTS,
+        freshness_policy=FRESH,
+        retry_policy=RETRY,
     )
     def findings(
         context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         done: list[dict[str, Any]] = []
         for account in scannable(stratum, list(context.partition_keys)):
             stored = load(stratum, module, account)

@@ -1,5 +1,7 @@
 """ledger and queue: what changed, appended once; then what is so, in order of priority."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -23,7 +25,7 @@ def ledger_asset(modules: tuple[Module, ...]) -> dg.AssetsDefinition:
     )
     def ledger(
         context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         scan_id = context.run.tags.get(BATCH_TAG, context.run_id)
         done = record(stratum.ledger, stratum.data, stratum.rules, scan_id, stratum.module_names)
         if done.entry is None:
@@ -51,7 +53,7 @@ def ledger_asset(modules: tuple[Module, ...]) -> dg.AssetsDefinition:
 )
 def queue(
     context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[Any]:
     """Fold the ledger to its head and publish the read model."""
     state = current(stratum.ledger)
     frames = publish(stratum.data, state, stratum.rules, stratum.correlations, stratum.module_names)

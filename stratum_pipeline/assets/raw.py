@@ -25,13 +25,10 @@ POOL = "aws_api"
 BATCH_TAG = "stratum/scan"
 """Tag of all runs of one scan; what the ledger's entry calls scan_id."""
 
-COMMON: dict[str, Any] = {
-    "partitions_def": ACCOUNTS,
-    "freshness_policy": dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
-    ),
-    "retry_policy": dg.RetryPolicy(max_retries=3, delay=1, backoff=dg.Backoff.EXPONENTIAL),
-}
+FRESH = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
+)
+RETRY = dg.RetryPolicy(max_retries=3, delay=1, backoff=dg.Backoff.EXPONENTIAL)
 
 
 def raw_asset(module: Module, accounts_per_run: int) -> dg.AssetsDefinition:
@@ -46,11 +43,13 @@ def raw_asset(module: Module, accounts_per_run: int) -> dg.AssetsDefinition:
         kinds={"aws"},
         pool=POOL,
         backfill_policy=dg.BackfillPolicy.multi_run(accounts_per_run),
-        **COMMON,
+        partitions_def=ACCOUNTS,
+        freshness_policy=FRESH,
+        retry_policy=RETRY,
     )
     def raw(
         context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[Any]:
         scan_id = context.run.tags.get(BATCH_TAG, context.run_id)
         accounts = scannable(stratum, list(context.partition_keys))
 

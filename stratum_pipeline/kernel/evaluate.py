@@ -160,7 +160,7 @@ def _fails(judged: _Judged) -> pl.DataFrame:
         .select(
             "account_id",
             "discriminator",
-            "region",
+            pl.col("region").fill_null(""),
             rule_id=pl.lit(rule.id),
             resource_arn="arn",
             incarnation=pl.col("incarnation").fill_null(""),
@@ -199,7 +199,7 @@ def _unknowns(judged: _Judged, refused: pl.DataFrame) -> pl.DataFrame:
         .select(
             "account_id",
             "discriminator",
-            "region",
+            pl.col("region").fill_null(""),
             rule_id=pl.lit(rule.id),
             resource_arn="arn",
             because=pl.concat_str("why", "why_all", separator=", ", ignore_nulls=True),

@@ -112,7 +112,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def _statement(raw: dict[str, Any]) -> dict[str, Any]:
-    who: Any = raw.get("Principal", "*" if "NotPrincipal" in raw else [])
+    # Everyone but a few: for an Allow that is anyone; a Deny must not count as "to everyone".
+    others = "*" if "NotPrincipal" in raw and raw["Effect"] == "Allow" else []
+    who: Any = raw.get("Principal", others)
     named: dict[str, Any] = who if isinstance(who, dict) else {"AWS": who}
     return {
         "effect": raw["Effect"],

@@ -104,18 +104,22 @@ class Data:
         return self._scan(f"{kind}/{module}/", accounts, schema)
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
-        """Collect what the scans above began; a file that cannot be read is named.
+        """Collect what the scans above began; what fails in storage is a StoreError.
 
-        Polars names neither a truncated file nor, reliably, a missing one.
+        Polars does not say which file is damaged, so they are all read again to find it.
         """
+        folders = sorted(self._scanned)
         try:
             return frame.collect()
-        except (OSError, pl.exceptions.ComputeError, pl.exceptions.PanicException) as error:
-            folders = sorted(self._scanned)
-            for key, account in chain.from_iterable(map(self._accounts, folders)):
-                self._read(key, _rescan(account))
+        except OSError as error:
+            for folder in folders:
+                next(self.store.list(folder), None)  # wrong credentials are explained here
             places = ", ".join(self.store.url(folder[:-1]) for folder in folders)
             raise StoreError(f"cannot read {places}: {error}; run again") from error
+        except (pl.exceptions.ComputeError, pl.exceptions.PanicException):
+            for key, account in chain.from_iterable(map(self._accounts, folders)):
+                self._read(key, _rescan(account))
+            raise
 
     # Status: the commit point of a scan
 
