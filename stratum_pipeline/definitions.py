@@ -1,5 +1,7 @@
 """The Dagster code location: everything assembled here, and nothing else."""
 
+from collections.abc import Callable
+
 import dagster as dg
 
 from .assets.accounts import accounts
@@ -13,9 +15,11 @@ from .sensors.schedules import daily_scan, discover, refresh, scan
 from .settings import Settings
 
 
-def assemble(settings: Settings) -> dg.Definitions:
-    """The code location as `settings` say."""
-    stratum = Deployment.of(settings)
+def assemble(
+    settings: Settings, on_account: Callable[[str], None] = lambda what: None
+) -> dg.Definitions:
+    """The code location as `settings` say; `on_account` hears of each account read."""
+    stratum = Deployment.of(settings, on_account)
     per_run = settings.accounts_per_run
     raw = [raw_asset(module, per_run) for module in stratum.modules]
     findings = [findings_asset(module, per_run) for module in stratum.modules]
