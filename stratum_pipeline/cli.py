@@ -4,6 +4,7 @@ import csv
 import enum
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="AWS governance inside your own organization: scan, queue, triage.",
 )
+WIDTH = 160  # where nothing tells how wide the output is
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+if not out.is_terminal and "COLUMNS" not in os.environ:
+    out.width = WIDTH
 
 COMPLETE, FAILED, PARTIAL = 0, 1, 3
 PAGE = 25
@@ -86,8 +90,6 @@ def demo(
     port: Annotated[int, typer.Option(help="Of the Dagster UI.")] = 3000,
 ) -> None:
     """Scan an emulated organization with planted faults, print what was found, serve the UI."""
-    import os
-
     from . import demo as organization
     from .serve import serve as serve_ui
 
@@ -348,7 +350,7 @@ def _list(
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in columns:
-            table.add_column(name.replace("_", " "), overflow="fold")
+            table.add_column(name.replace("_", " "), overflow="ellipsis", no_wrap=True)
         for row in frame.head(limit).to_dicts():
             table.add_row(*("" if row[n] is None else show(row[n]) for n, show in columns.items()))
         out.print(table)

@@ -4,6 +4,7 @@ Sources: sts:GetCallerIdentity, sts:AssumeRole, organizations:ListAccounts, List
 ListOrganizationalUnitsForParent, ListAccountsForParent, ListTagsForResource.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +67,8 @@ class Access:
 
     def __init__(self, role: str, external_id: str = "", session: boto3.Session | None = None):
         self.role, self.external_id = role, external_id
-        self.session = session or boto3.Session()
+        # Every SDK but boto3 reads AWS_REGION.
+        self.session = session or boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         self._caller: Caller | None = None
         self._lock = threading.Lock()
 
@@ -104,26 +106,23 @@ class Access:
     def discover(self) -> Discovery:
         """Every account of the organization with its OU and tags, or the caller's alone.
 
-        AccessError if a listing that had begun fails: half an organization is not returned.
+        AccessError if a listing fails otherwise: half an organization is not returned.
         """
         caller = self.caller()
         organizations = self._client("organizations")
         try:
             listed = list(_pages(organizations, "list_accounts", "Accounts"))
+            units = _units(organizations)
+            with ThreadPoolExecutor(_TAGS_AT_ONCE) as pool:
+                ids = [str(account["Id"]) for account in listed]
+                tags = list(pool.map(partial(_tags, organizations), ids))
         except (ClientError, BotoCoreError) as error:
             code = classify(error)[1]
             if code not in ALONE:
                 raise _refused(error, NO_LISTING, RETRY) from error
             alone = {"account_id": caller.account_id, "name": caller.account_id, "ou": ""}
             row = alone | {"status": "ACTIVE", "tags": []}
-            return Discovery(Accounts.frame([row]), False, f"organizations:ListAccounts: {code}")
-        try:
-            units = _units(organizations)
-            with ThreadPoolExecutor(_TAGS_AT_ONCE) as pool:
-                ids = [str(account["Id"]) for account in listed]
-                tags = list(pool.map(partial(_tags, organizations), ids))
-        except (ClientError, BotoCoreError) as error:
-            raise _refused(error, "the organization cannot be read whole", RETRY) from error
+            return Discovery(Accounts.frame([row]), False, f"AWS Organizations: {code}")
         rows = [
             {
                 "account_id": account["Id"],

@@ -1,5 +1,6 @@
 """What every asset works with: where bytes live, how accounts are reached, what runs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stratum_pipeline.kernel.correlate import Correlation
@@ -25,9 +26,12 @@ class Deployment:
     regions: tuple[str, ...]  # () for those each account enables
     accounts_at_once: int
     accounts_per_run: int
+    on_account: Callable[[str], None]  # hears "s3 in 123456789012" when it was read
 
     @classmethod
-    def of(cls, settings: Settings) -> "Deployment":
+    def of(
+        cls, settings: Settings, on_account: Callable[[str], None] = lambda what: None
+    ) -> "Deployment":
         """As `settings` say; KeyError names a module that does not exist."""
         return cls(
             data=Data(open_store(settings.data)),
@@ -37,6 +41,7 @@ class Deployment:
             regions=settings.regions,
             accounts_at_once=settings.accounts_at_once,
             accounts_per_run=settings.accounts_per_run,
+            on_account=on_account,
         )
 
     @property

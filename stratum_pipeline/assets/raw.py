@@ -56,6 +56,7 @@ def raw_asset(module: Module, accounts_per_run: int) -> dg.AssetsDefinition:
         def scan(account: str) -> dict[str, Any]:
             reading = read_account(stratum, account, module)
             stored = store(stratum, reading, scan_id)
+            stratum.on_account(f"{module.name} in {account}")
             if reading.error:
                 context.log.error(f"{account}: {reading.error}")
             return {

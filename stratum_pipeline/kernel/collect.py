@@ -1,6 +1,7 @@
 """Reading an account: every call is recorded in coverage, and none is fatal to the scan."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -110,8 +111,14 @@ class Account:
         )
 
     def _config(self) -> Config:
-        attempts = self.session._session.get_config_variable("max_attempts")  # pyright: ignore
+        inner: Any = self.session._session  # pyright: ignore[reportPrivateUsage]
+        attempts = inner.get_config_variable("max_attempts")
+        elsewhere = os.environ.get("AWS_ENDPOINT_URL") or inner.get_scoped_config().get(
+            "endpoint_url"
+        )
         return Config(
+            # "<account>.s3-control": names that only AWS's own endpoints resolve.
+            inject_host_prefix=not elsewhere,
             retries={"mode": "adaptive", "total_max_attempts": attempts or ATTEMPTS},
             connect_timeout=5,
             read_timeout=30,

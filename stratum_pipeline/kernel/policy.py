@@ -51,6 +51,8 @@ PINS = frozenset(
         "s3:dataaccesspointarn",
     }
 )
+# Ids whose head is unique in AWS: the rest may be a wildcard ("o-1/r-2/*", "AROA1:*").
+TAILS = {"aws:principalorgpaths": "/", "aws:userid": ":"}
 # Tests that hold only if the key is present and matches. ...IfExists and ForAllValues
 # also hold when it is missing, and every negated test holds for strangers.
 MATCHES = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
@@ -141,7 +143,9 @@ def _pins(condition: dict[str, Any], keys: frozenset[str]) -> bool:
         return False
     if test == "ipaddress":
         return all(_narrow(v) for v in values)
-    return test.removeprefix("foranyvalue:") in MATCHES and all(_fixed(v) for v in values)
+    tail = TAILS.get(key)
+    heads = [v.partition(tail)[0] if tail else v for v in values]
+    return test.removeprefix("foranyvalue:") in MATCHES and all(map(_fixed, heads))
 
 
 def _fixed(value: str) -> bool:
@@ -152,5 +156,8 @@ def _fixed(value: str) -> bool:
 
 
 def _narrow(cidr: str) -> bool:
-    network = ipaddress.ip_network(cidr, strict=False)
+    try:
+        network = ipaddress.ip_network(cidr, strict=False)
+    except ValueError:  # a policy variable, or nonsense: it holds nobody
+        return False
     return network.prefixlen >= (8 if network.version == 4 else 32)

@@ -203,20 +203,20 @@ def findings(state: State, as_of: datetime) -> pl.DataFrame:
     reopened = pl.col("status_kind") == Kind.REOPENED
     system = pl.when(pl.col("status_kind") == Kind.RESOLVED).then(pl.lit("resolved"))
     rows = rows.with_columns(
-        _while((pl.col("assigned_order") > reset), "assignee"),
-        _while(
+        *_while((pl.col("assigned_order") > reset), "assignee"),
+        *_while(
             (pl.col("acknowledged_order") > reset)
             & ~(reopened & (pl.col("acknowledged_order") < status_order)),
             "acknowledged_by",
             "acknowledged_at",
         ),
-        _while(
+        *_while(
             (pl.col("suppressed_order") > reset)
             & (pl.col("suppressed_kind") == Kind.SUPPRESSED)
             & (pl.col("suppressed_until").is_null() | (pl.col("suppressed_until") > as_of)),
             *(f"suppressed_{n}" for n in ("reason", "note", "by", "at", "until")),
         ),
-        _while((pl.col("marked_order") > status_order), "marked_by", "marked_at"),
+        *_while((pl.col("marked_order") > status_order), "marked_by", "marked_at"),
         system=system.otherwise(pl.lit("open")),
     ).with_columns(
         status=pl.when((pl.col("system") == "resolved") | pl.col("marked_at").is_not_null())

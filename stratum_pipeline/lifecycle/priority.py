@@ -10,7 +10,7 @@ import polars as pl
 from stratum_pipeline.kernel.correlate import Context, Correlation, Index, correlate
 from stratum_pipeline.kernel.rule import Severity
 
-SEVERITY = {Severity.CRITICAL: 100, Severity.HIGH: 70, Severity.MEDIUM: 40, Severity.LOW: 10}
+SEVERITY = {"critical": 100, "high": 70, "medium": 40, "low": 10}
 EXPOSED = 20
 COMBINED = 15
 CRITICALITY = {"high": 15, "medium": 5}
@@ -39,7 +39,7 @@ def prioritise(
     Adds own_severity (the rule's), because and companions (lists), priority, points.
     """
     order = [str(s) for s in Severity]
-    rank = pl.col("severity").replace_strict(order, range(len(order)), return_dtype=pl.Int8)
+    rank = pl.col("severity").replace_strict(order, list(range(len(order))), return_dtype=pl.Int8)
     worst = (
         context.with_columns(rank=rank)
         .sort("rank", descending=True, maintain_order=True)

@@ -1,0 +1,15 @@
+"""AWS IAM: users, roles, customer managed policies, the root user, the password policy."""
+
+from stratum_pipeline.kernel.module import Module
+
+from .correlate import CORRELATIONS
+from .inventory import COLLECTORS
+from .rules import RULES
+
+MODULE = Module(
+    name="iam",
+    doc="Who can sign in, who can assume what, and what they may do.",
+    collectors=COLLECTORS,
+    rules=RULES,
+    correlations=CORRELATIONS,
+)

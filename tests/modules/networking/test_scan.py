@@ -1,0 +1,340 @@
+"""Networks end to end against moto: what AWS refuses comes out unknown, with the reason."""
+
+import boto3
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from stratum_pipeline.kernel.evaluate import evaluate
+from stratum_pipeline.modules.networking import MODULE
+from stratum_pipeline.modules.networking.inventory import (
+    FlowLogs,
+    NetworkInterfaces,
+    SecurityGroups,
+    Subnets,
+    Vpcs,
+)
+
+from ...conftest import SCANNED_AT
+from .estate import (
+    LISTINGS,
+    PROFILE,
+    REGION,
+    again,
+    calls,
+    default_network,
+    failing,
+    judged,
+    launch,
+    log_flows,
+    make_group,
+    make_vpc,
+    open_ssh,
+    scan,
+    unknown,
+)
+
+
+def test_facts_become_verdicts(ec2, account):
+    default_vpc, default_subnet, default_group = default_network(ec2)
+    vpc, subnet = make_vpc(ec2)
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    log_flows(ec2, "VPC", vpc)
+    ssh = open_ssh(ec2, vpc=vpc)
+    launch(ec2, ssh, subnet, public=True)
+    launch(ec2, default_group, default_subnet, public=False)
+    friend = make_group(ec2, "friend", vpc=vpc, FromPort=5432, ToPort=5432,
+                        UserIdGroupPairs=[{"GroupId": ssh, "UserId": "999999999999"}])  # fmt: skip
+    assert failing(judged(account)) == {
+        ("security_group.sensitive_ports", ssh),
+        ("security_group.default_in_use", default_group),
+        ("security_group.foreign_group", friend),
+        ("security_group.unused", friend),
+        ("vpc.default_in_use", default_vpc),
+        ("vpc.flow_logs", default_vpc),
+        ("subnet.auto_public_ip", subnet),
+    }
+
+
+def test_an_untouched_account_lacks_only_flow_logs(ec2, account):
+    vpc, _, _ = default_network(ec2)
+    found = judged(account)
+    assert failing(found) == {("vpc.flow_logs", vpc)}
+    assert found.unknowns.is_empty()
+    assert found.gaps.is_empty()
+
+
+def test_flow_logs_of_every_subnet_will_do(ec2, account, edit):
+    vpc, subnet = make_vpc(ec2)
+    log_flows(ec2, "Subnet", subnet)
+    (broken,) = log_flows(ec2, "VPC", default_network(ec2)[0])
+    edit(
+        "DescribeFlowLogs",
+        lambda log: (
+            log["FlowLogId"] != broken
+            or log.update(DeliverLogsStatus="FAILED", DeliverLogsErrorMessage="Access error")
+        ),
+    )
+    assert failing(judged(account)) == {("flow_log.delivery_failed", broken)}
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")
+    assert ("vpc.flow_logs", vpc) in failing(judged(again(account)))
+
+
+def test_exposure_and_the_profile_behind_it(ec2, account):
+    _, subnet = make_vpc(ec2)
+    groups = {public: open_ssh(ec2, str(public)) for public in (True, False)}
+    eni = {public: launch(ec2, group, subnet, public=public) for public, group in groups.items()}
+    rows = scan(account)[SecurityGroups].rows_by_key("group_id", named=True, unique=True)
+    for public, group in groups.items():
+        assert rows[group]["interfaces"] == [eni[public]]
+        assert rows[group]["public_interfaces"] == [eni[public]] * public
+        assert rows[group]["instance_profiles"] == [PROFILE] * public
+    found = {
+        f["resource_arn"]: f for f in judged(account).fails.to_dicts() if "ports" in f["rule_id"]
+    }
+    for public, group in groups.items():
+        finding = found[f"arn:aws:ec2:{REGION}:123456789012:security-group/{group}"]
+        assert (finding["exposed"], finding["related"]) == (public, [PROFILE] * public)
+
+
+@pytest.mark.parametrize(
+    ("operation", "change", "reached"),
+    [
+        ("DescribeNetworkInterfaces", lambda i: i.update(Status="available"), (0, 0, 0)),
+        ("DescribeNetworkInterfaces", lambda i: i.update(DenyAllIgwTraffic=True), (0, 0, 0)),
+        (
+            "DescribeNetworkInterfaces",
+            lambda i: i.update(Ipv6Addresses=[{"Ipv6Address": "2600:1f18::1"}]),
+            (1, 0, 1),
+        ),
+        (
+            "DescribeNetworkInterfaces",
+            lambda i: i.update(Ipv6Prefixes=[{"Ipv6Prefix": "2600:1f18::/80"}]),
+            (1, 0, 1),
+        ),
+        (
+            "DescribeNetworkInterfaces",
+            lambda i: i.update(Ipv6Addresses=[{"Ipv6Address": "fd00::1"}]),
+            (1, 0, 0),
+        ),
+        (  # an Elastic IP on a secondary private address
+            "DescribeNetworkInterfaces",
+            lambda i: i.update(PrivateIpAddresses=[{"Association": i.pop("Association")}]),
+            (1, 0, 0),
+        ),
+        (
+            "DescribeNetworkInterfaces",
+            lambda i: i.update(Association={"CarrierIp": "155.146.0.1"}, PrivateIpAddresses=[]),
+            (0, 0, 0),
+        ),
+        (
+            "DescribeSubnets",
+            lambda s: s.update(
+                BlockPublicAccessStates={"InternetGatewayBlockMode": "block-ingress"}
+            ),
+            (0, 1, 0),
+        ),
+    ],
+)
+def test_how_an_interface_is_reached(ec2, account, edit, operation, change, reached):
+    _, subnet = make_vpc(ec2)
+    group = open_ssh(ec2)
+    launch(ec2, group, subnet, public=True)
+    edit(operation, change)
+    row = scan(account)[SecurityGroups].row(by_predicate=pl.col("group_id") == group, named=True)
+    names = ("public_interfaces", "shielded_interfaces", "ipv6_interfaces")
+    assert tuple(len(row[name]) for name in names) == reached
+
+
+@pytest.fixture
+def group_of_lists(ec2) -> str:
+    """A group that opens SSH to the two halves of the internet, by a prefix list."""
+    prefix_list = ec2.create_managed_prefix_list(
+        PrefixListName="x",
+        MaxEntries=5,
+        AddressFamily="IPv4",
+        Entries=[{"Cidr": "0.0.0.0/1"}, {"Cidr": "128.0.0.0/1"}],
+    )["PrefixList"]["PrefixListId"]
+    return make_group(
+        ec2, "g", FromPort=22, ToPort=22, PrefixListIds=[{"PrefixListId": prefix_list}]
+    )
+
+
+def test_prefix_lists_are_read(account, group_of_lists):
+    assert ("security_group.sensitive_ports", group_of_lists) in failing(judged(account))
+    assert calls(account)["GetManagedPrefixListEntries"] == 1
+
+
+def test_a_prefix_list_not_read_is_unknown(account, refuse, group_of_lists):
+    refuse("GetManagedPrefixListEntries", "UnauthorizedOperation")
+    found = judged(account)
+    why = {"ec2:GetManagedPrefixListEntries denied (UnauthorizedOperation)"}
+    assert unknown(found) == {
+        f"security_group.{name}": why for name in ("all_traffic", "sensitive_ports", "public_port")
+    }
+    assert ("security_group.unused", group_of_lists) in failing(found)
+
+
+def test_prefix_lists_of_others_are_not_asked_for(account, edit, group_of_lists):
+    edit("DescribeSecurityGroups", lambda group: group.update(OwnerId="999999999999"))
+    assert judged(account).gaps.is_empty()
+    assert "GetManagedPrefixListEntries" not in calls(account)
+
+
+INTERFACE_RULES = {"security_group.default_in_use", "security_group.unused", "vpc.default_in_use"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "blind", "code", "outcome"),
+    [
+        ("DescribeNetworkInterfaces", INTERFACE_RULES, "UnauthorizedOperation", "denied"),
+        ("DescribeNetworkInterfaces", INTERFACE_RULES, "RequestLimitExceeded", "throttled"),
+        ("DescribeNetworkInterfaces", INTERFACE_RULES, "InternalError", "error"),
+        ("DescribeFlowLogs", {"vpc.flow_logs"}, "RequestLimitExceeded", "throttled"),
+        ("DescribeSubnets", {"vpc.flow_logs"}, "UnauthorizedOperation", "denied"),
+        ("DescribeInstances", set(), "UnauthorizedOperation", "denied"),
+        # No row is left to be unknown: the gap says so.
+        ("DescribeSecurityGroups", set(), "UnauthorizedOperation", "denied"),
+        ("DescribeVpcs", set(), "InternalError", "error"),
+    ],
+)
+def test_a_refused_listing(ec2, account, refuse, operation, blind, code, outcome):
+    _, subnet = make_vpc(ec2)
+    launch(ec2, open_ssh(ec2), subnet, public=True)
+    refuse(operation, code)
+    found = judged(account)
+    assert unknown(found) == {rule: {f"ec2:{operation} {outcome} ({code})"} for rule in blind}
+    (gap,) = found.gaps.to_dicts()
+    assert (gap["operation"], gap["outcome"]) == (f"ec2:{operation}", outcome)
+
+
+@pytest.mark.parametrize(
+    ("operation", "exposed", "related"),
+    [
+        ("DescribeNetworkInterfaces", None, []),
+        ("DescribeSubnets", None, []),
+        ("DescribeInstances", True, []),
+    ],
+)
+def test_exposure_not_seen_is_unknown(ec2, account, refuse, operation, exposed, related):
+    _, subnet = make_vpc(ec2)
+    launch(ec2, open_ssh(ec2), subnet, public=True)
+    refuse(operation, "UnauthorizedOperation")
+    fails = judged(account).fails
+    (finding,) = fails.filter(rule_id="networking.security_group.sensitive_ports").to_dicts()
+    assert (finding["exposed"], finding["related"]) == (exposed, related)
+
+
+def test_a_page_lost_is_a_listing_lost(ec2, account, small_pages, refuse):
+    for i in range(6):
+        open_ssh(ec2, str(i))
+    refuse("DescribeSecurityGroups", "RequestLimitExceeded", lambda _, p: "NextToken" in p)
+    found = judged(account)
+    assert found.gaps["operation"].to_list() == ["ec2:DescribeSecurityGroups"]
+    assert "networking.security_group.unused" not in found.observed["rule_id"]
+
+
+def test_a_region_that_refuses_blinds_only_itself(account, refuse):
+    group = open_ssh(boto3.client("ec2", region_name="eu-west-1"))
+    refuse("DescribeSecurityGroups", "UnauthorizedOperation", lambda r, _: r == REGION)
+    found = judged(account, REGION, "eu-west-1")
+    assert ("security_group.sensitive_ports", group) in failing(found)
+    seen = found.observed.filter(rule_id="networking.security_group.unused")["region"].to_list()
+    assert seen == ["eu-west-1"]
+
+
+def test_calls_are_per_region_whatever_there_is(ec2, account):
+    scan(account)
+    # No interface is public: no need to know which instance has which profile.
+    assert calls(account) == dict.fromkeys(LISTINGS.keys() - {"DescribeInstances"}, 1)
+    for _ in range(7):
+        _, subnet = make_vpc(ec2)
+        launch(ec2, open_ssh(ec2, subnet), subnet, public=True)
+    account = again(account)
+    scan(account)
+    assert calls(account) == dict.fromkeys(LISTINGS, 1)
+    account = again(account)
+    scan(account, REGION, "eu-west-1")
+    assert calls(account).total() == 6 + 5
+
+
+def test_pages_add_up(ec2, account, small_pages):
+    vpcs, subnets = zip(*(make_vpc(ec2) for _ in range(6)), strict=True)
+    for subnet in subnets:
+        launch(ec2, open_ssh(ec2, subnet), subnet, public=True)
+    log_flows(ec2, "VPC", *vpcs)
+    inventory = scan(account)
+    # With the default VPC's own: 1 VPC, 6 subnets, 1 group; and a default group per VPC.
+    assert {table: frame.height for table, frame in inventory.items()} == {
+        SecurityGroups: 13,
+        NetworkInterfaces: 6,
+        Vpcs: 7,
+        Subnets: 12,
+        FlowLogs: 6,
+    }
+    assert calls(account) == {
+        "DescribeSecurityGroups": 3,
+        "DescribeNetworkInterfaces": 2,
+        "DescribeVpcs": 2,
+        "DescribeSubnets": 3,
+        "DescribeFlowLogs": 2,
+        "DescribeInstances": 2,
+    }
+
+
+def test_an_unchanged_estate_gives_equal_frames(ec2, account, edit):
+    _, subnet = make_vpc(ec2)
+    group = open_ssh(ec2)
+    for port in (443, 80):
+        ranges = [{"CidrIp": f"10.0.{i}.0/24"} for i in range(3)]
+        ec2.authorize_security_group_ingress(
+            GroupId=group,
+            IpPermissions=[
+                {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ranges}
+            ],
+        )
+    launch(ec2, group, subnet, public=True)
+    launch(ec2, group, subnet, public=False)
+    before = scan(account)
+
+    def shuffle(item: dict) -> None:
+        for value in item.values():
+            if isinstance(value, list):
+                value.reverse()
+        for permission in item.get("IpPermissions", ()):
+            permission["IpRanges"].reverse()
+
+    for operation in LISTINGS:
+        edit(operation, shuffle)
+    after = scan(again(account))
+    for table, frame in before.items():
+        assert_frame_equal(frame, after[table])
+
+
+def test_a_group_made_again_under_its_name_is_another(ec2, account):
+    first = open_ssh(ec2)
+    before = judged(account).fails
+    ec2.delete_security_group(GroupId=first)
+    second = open_ssh(ec2)
+    after = judged(again(account)).fails
+    ids = [
+        set(f.filter(pl.col("resource_arn").str.contains("/sg-"))["finding_id"])
+        for f in (before, after)
+    ]
+    assert first != second
+    assert not ids[0] & ids[1]
+
+
+@pytest.mark.parametrize("operation", ["DescribeSubnets", "DescribeVpcs", "DescribeSecurityGroups"])
+def test_what_is_shared_with_us_is_its_owners(ec2, account, edit, operation):
+    _, subnet = make_vpc(ec2)
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    open_ssh(ec2)
+    edit(operation, lambda item: item.update(OwnerId="999999999999"))
+    table = {c.table.listed_by: c.table for c in MODULE.collectors}[f"ec2:{operation}"]
+    inventory = scan(account)
+    assert set(inventory[table]["account_id"]) == {"999999999999"}
+    assert all(":999999999999:" in arn for arn in inventory[table]["arn"])
+    rules = [rule for rule in MODULE.rules if rule.table is table]
+    found = evaluate("networking", rules, inventory, account.coverage(), SCANNED_AT)
+    assert found.fails.is_empty()
