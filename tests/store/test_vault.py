@@ -102,8 +102,10 @@ def test_equal_frames_are_equal_bytes(rows: list, cuts: list[int]):
 
 
 def test_equal_frames_are_equal_bytes_over_many_row_groups():
-    frame = pl.DataFrame({"n": range(600_000)}).with_columns(s=pl.col("n").cast(pl.String))
-    chunked = pl.concat([frame[i : i + 70_001] for i in range(0, 600_000, 70_001)], rechunk=False)
+    frame = pl.DataFrame({"n": range(600_000)}).with_columns(
+        s=pl.col("n").cast(pl.String), l=pl.concat_list(pl.struct(x=pl.col("n") % 5))
+    )
+    chunked = pl.concat([frame[i : i + 1000] for i in range(0, 600_000, 1000)], rechunk=False)
     assert to_parquet(chunked) == to_parquet(frame)
 
 
