@@ -26,7 +26,7 @@ def ledger_asset(modules: tuple[Module, ...]) -> dg.AssetsDefinition:
     def ledger(
         context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
     ) -> dg.MaterializeResult[Any]:
-        scan_id = context.run.tags.get(BATCH_TAG, context.run_id)
+        scan_id = context.run.tags.get(BATCH_TAG, context.run.run_id)
         done = record(stratum.ledger, stratum.data, stratum.rules, scan_id, stratum.module_names)
         if done.entry is None:
             context.log.info("no scan is newer than what the ledger knows; nothing appended")

@@ -50,7 +50,7 @@ def raw_asset(module: Module, accounts_per_run: int) -> dg.AssetsDefinition:
     def raw(
         context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
     ) -> dg.MaterializeResult[Any]:
-        scan_id = context.run.tags.get(BATCH_TAG, context.run_id)
+        scan_id = context.run.tags.get(BATCH_TAG, context.run.run_id)
         accounts = scannable(stratum, list(context.partition_keys))
 
         def scan(account: str) -> dict[str, Any]:

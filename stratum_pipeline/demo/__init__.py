@@ -1,0 +1,13 @@
+"""The demonstration organization: an emulated AWS Organization with planted faults.
+
+    with demo.serve() as organization:
+        scan(environment=organization.credentials)
+        assert found == organization.truth
+
+What is planted is in truth.csv (misconfigurations) and faults.csv (calls that fail); what
+surrounds it is in estate.py. Two starts give the same organization.
+"""
+
+from .server import Organization, serve
+
+__all__ = ["Organization", "serve"]
