@@ -94,7 +94,7 @@ def demo(
     from .serve import serve as serve_ui
 
     with told(), organization.serve(accounts=accounts) as running:
-        os.environ.update(running.environment)
+        os.environ.update(running.credentials, STRATUM_EXTERNAL_ID=running.external_id)
         out.print(f"The demonstration organization answers on {running.endpoint_url}\n")
         code = _scan((), (), ())
         if code == FAILED:
