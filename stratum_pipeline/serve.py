@@ -34,6 +34,9 @@ def free_port(wanted: int) -> int:
 
 def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
     """Serve until interrupted. A server that ends by itself is reported; the other goes on."""
+    # Told to end in whatever way, and even where a shell had us ignore Ctrl-C: stop them first.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     home = dagster_home(settings)
     chosen = free_port(port)
     if chosen != port:

@@ -18,6 +18,7 @@ BUSY = [
 @dg.sensor(
     job=refresh,
     minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def triage_events(
     context: dg.SensorEvaluationContext, stratum: dg.ResourceParam[Deployment]
@@ -38,6 +39,7 @@ def triage_events(
 @dg.sensor(
     job=refresh,
     minimum_interval_seconds=180,
+    default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def scans_ended(
     context: dg.SensorEvaluationContext,
