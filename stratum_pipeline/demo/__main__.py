@@ -11,12 +11,13 @@ def main(arguments: list[str]) -> None:
     """Print the environment to export, then wait."""
     accounts, port = (int(argument) for argument in [*arguments, "0", "0"][:2])
     with suppress(KeyboardInterrupt), serve(accounts or None, port) as organization:
-        for name, value in organization.credentials.items():
+        environment = {"STRATUM_EXTERNAL_ID": organization.external_id}
+        for name, value in (organization.credentials | environment).items():
             sys.stdout.write(f"export {name}={value}\n")
         sys.stdout.write(
             f"# {len(organization.accounts)} accounts, {len(organization.truth)} planted "
             f"misconfigurations, {len(organization.faults)} faults; "
-            f"external id {organization.external_id}; stop with Ctrl-C\n"
+            f"process {organization.pid}; stop: Ctrl-C\n"
         )
         sys.stdout.flush()
         signal.pause()

@@ -1,7 +1,8 @@
 """The estate: what each account of the demonstration organization holds.
 
 The exceptions to good configuration are the planted ones: each has a row in truth.csv.
-What looks like an exception and has none there is meant to pass.
+What looks like an exception and has none there is meant to pass, and so is what another
+finding says already: a log bucket that doesn't log itself, the age of a key nobody uses.
 """
 
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def management(at: Workshop) -> None:
         SCANNER_ROLE,
         trust("ecs-tasks"),
         inline=policy(
-            {"Action": "organizations:List*", "Resource": "*"},
+            {"Action": ["organizations:Describe*", "organizations:List*"], "Resource": "*"},
             {"Action": "sts:AssumeRole", "Resource": "arn:aws:iam::*:role/stratum/scan-*"},
         ),
     )
@@ -185,7 +186,7 @@ def sandbox(at: Workshop) -> None:
 
     at.s3.bucket("public-files", block=UNBLOCKED, ownership="ObjectWriter", acl="public-read")
     at.s3.bucket("ignored-acl", ownership="ObjectWriter", acl="public-read")
-    at.s3.bucket("scratch", versions=False, logs=False, tls_only=False, kms=False)
+    at.s3.bucket("scratch", block=UNBLOCKED, versions=False, logs=False, tls_only=False, kms=False)
 
 
 def small_sandbox(at: Workshop) -> None:
@@ -193,6 +194,7 @@ def small_sandbox(at: Workshop) -> None:
     baseline(at)
     at.iam.user("developer", "engineers", signed_in=days_ago(4))
     at.network("lab", HOME)
+    at.s3.bucket("scratch", versions=False, kms=False)
 
 
 CHARACTERS: dict[Account, Callable[[Workshop], None]] = {

@@ -18,7 +18,7 @@ def truth(accounts: list[Account], names: Names) -> list[dict[str, str]]:
     """The planted misconfigurations, `resource_arn` resolved.
 
     Complete for severities high and critical; for medium and low, what was planted on
-    purpose. What a planted fault hides is not listed.
+    purpose. One root cause has one row, and what a planted fault hides has none.
     """
     return [
         {

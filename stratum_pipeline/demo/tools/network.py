@@ -73,11 +73,10 @@ class Network:
 
     @classmethod
     def default(cls, account: Account, names: dict[str, str], region: str) -> "Network":
-        """The region's default VPC: default-vpc, and its public subnets default-vpc-0, -1, -2."""
+        """The region's default VPC, named default-vpc; all its subnets are public."""
         ec2 = api(account, "ec2", region)
         vpc = ec2.create_default_vpc()["Vpc"]["VpcId"]
         subnets = [s["SubnetId"] for s in ec2.describe_subnets(**_in(vpc))["Subnets"]]
-        names |= {f"default-vpc-{n}": subnet for n, subnet in enumerate(subnets)}
         return cls._of(account, names, "default-vpc", region, vpc, subnets[0], subnets[1])
 
     @classmethod
@@ -165,6 +164,7 @@ class Network:
             SecurityGroupIds=[group],
             IamInstanceProfile={"Name": profile},
             MetadataOptions={"HttpTokens": "required"},
+            ClientToken=name,  # or botocore draws one, each time another
             **_tags("instance", name),
         )["Instances"]
         self.names[name] = made["InstanceId"]

@@ -1,0 +1,124 @@
+"""Reading a demonstration organization through boto3, as a scan does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from stratum_pipeline.demo import Organization
+
+REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
+
+EC2 = {
+    "describe_vpcs": "Vpcs",
+    "describe_subnets": "Subnets",
+    "describe_security_groups": "SecurityGroups",
+    "describe_network_interfaces": "NetworkInterfaces",
+    "describe_instances": "Reservations",
+    "describe_route_tables": "RouteTables",
+    "describe_internet_gateways": "InternetGateways",
+    "describe_flow_logs": "FlowLogs",
+}
+BUCKET = (
+    "get_bucket_policy",
+    "get_bucket_policy_status",
+    "get_bucket_acl",
+    "get_bucket_versioning",
+    "get_bucket_logging",
+    "get_bucket_encryption",
+    "get_bucket_ownership_controls",
+    "get_public_access_block",
+    "get_bucket_location",
+)
+
+
+SESSION = boto3.Session()  # one for all accounts: it caches the service models
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Clients of `organization`: the caller's own, and in each account the scan role's."""
+
+    organization: Organization
+    attempts: int = 1
+    keys: dict[str, tuple[str, str, str]] = field(default_factory=dict[str, tuple[str, str, str]])
+
+    def id(self, account: str) -> str:
+        return next(a.id for a in self.organization.accounts if a.name == account)
+
+    @property
+    def scanned(self) -> list[str]:
+        return [a.name for a in self.organization.accounts if not a.suspended]
+
+    def caller(self, service: str) -> Any:
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        keys = [self.organization.credentials[name] for name in names]
+        return self._client(keys, service, "us-east-1")
+
+    def client(self, account: str, service: str, region: str = "us-east-1", **options: Any) -> Any:
+        """A client in `account`, whose scan role is assumed once."""
+        if account not in self.keys:
+            got = self.assume(account)["Credentials"]
+            self.keys[account] = got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"]
+        return self._client(self.keys[account], service, region, **options)
+
+    def assume(self, account: str, **changed: str) -> Any:
+        asked = {
+            "RoleArn": f"arn:aws:iam::{self.id(account)}:role/stratum/scan-iam",
+            "RoleSessionName": "tests",
+            "ExternalId": self.organization.external_id,
+        }
+        return self.caller("sts").assume_role(**asked | changed)
+
+    def _client(self, keys: Sequence[str], service: str, region: str, **options: Any) -> Any:
+        return SESSION.client(
+            service,
+            region,
+            endpoint_url=self.organization.endpoint_url,
+            aws_access_key_id=keys[0],
+            aws_secret_access_key=keys[1],
+            aws_session_token=keys[2],
+            config=Config(retries={"total_max_attempts": self.attempts}, **options),
+        )
+
+    def listing(self) -> dict[str, Any]:
+        """All there is, by "<account> <region> <operation> [resource]"; for a refusal, its code."""
+        found: dict[str, Any] = {}
+
+        def note(where: str, client: Any, operation: str, **asked: Any) -> Any:
+            try:
+                body = getattr(client, operation)(**asked)
+            except ClientError as error:
+                body = error.response["Error"]["Code"]
+            else:
+                del body["ResponseMetadata"]
+            found[f"{where} {operation} {' '.join(asked.values())}".rstrip()] = body
+            return body
+
+        for account in self.scanned:
+            iam = self.client(account, "iam")
+            iam.generate_credential_report()
+            report = note(account, iam, "get_credential_report")
+            del report["GeneratedTime"]
+            for operation in (
+                "get_account_summary",
+                "get_account_password_policy",
+                "get_account_authorization_details",
+                "list_open_id_connect_providers",
+            ):
+                note(account, iam, operation)
+            control = self.client(account, "s3control")
+            note(account, control, "get_public_access_block", AccountId=self.id(account))
+            s3 = self.client(account, "s3")
+            buckets = note(account, s3, "list_buckets")
+            for bucket in () if buckets == "AccessDenied" else buckets["Buckets"]:
+                for operation in BUCKET:
+                    note(account, s3, operation, Bucket=bucket["Name"])
+            for region in REGIONS:
+                ec2 = self.client(account, "ec2", region)
+                for operation in EC2:
+                    note(f"{account} {region}", ec2, operation)
+        return found

@@ -1,0 +1,242 @@
+"""truth.csv against the estate: all its resources are there, and nothing grave is left out."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import collapse_addresses, ip_network
+from typing import Any
+
+import pytest
+
+from stratum_pipeline import demo
+
+from .listing import EC2, REGIONS, Aws
+
+RULES = {
+    "iam.root": ("access_key", "mfa"),
+    "iam.user": ("mfa", "access_key_age", "unused_credentials", "direct_policy"),
+    "iam.password_policy": ("weak",),
+    "iam.policy": ("full_admin",),
+    "iam.role": ("trust_anyone", "trust_oidc_subject", "workload_administrator"),
+    "s3.account": ("public_access_block",),
+    "s3.bucket": (
+        "public_policy",
+        "public_acl",
+        "public_access_block",
+        "versioning",
+        "access_logging",
+        "tls_only",
+        "kms_encryption",
+        "acls_enabled",
+        "confused_deputy",
+    ),
+    "networking.security_group": (
+        "all_traffic",
+        "sensitive_ports",
+        "public_port",
+        "foreign_group",
+        "default_in_use",
+        "unused",
+    ),
+    "networking.vpc": ("flow_logs", "default_in_use"),
+    "networking.flow_log": ("delivery_failed",),
+    "networking.subnet": ("auto_public_ip",),
+}
+
+
+@pytest.fixture
+def planted(organization: demo.Organization) -> dict[str, set[str]]:
+    """By rule, the resources that must fail it."""
+    by_rule: dict[str, set[str]] = {}
+    for row in organization.truth:
+        by_rule.setdefault(row["rule_id"], set()).add(row["resource_arn"])
+    return by_rule
+
+
+def test_every_rule_is_planted_and_no_row_twice(
+    organization: demo.Organization, planted: dict[str, set[str]]
+) -> None:
+    assert planted.keys() == {f"{noun}.{rule}" for noun in RULES for rule in RULES[noun]}
+    rows = [(row["rule_id"], row["resource_arn"]) for row in organization.truth]
+    assert len(rows) == len(set(rows))
+
+
+def test_every_resource_exists(organization: demo.Organization, aws: Aws, listing: Any) -> None:
+    there = set(arns(aws, listing))
+    for row in organization.truth:
+        arn = row["resource_arn"]
+        assert row["account_id"] in arn or arn.startswith("arn:aws:s3:::acme-" + row["account"])
+        assert arn in there or ":setting/" in arn or arn.endswith(":root"), row
+
+
+def arns(aws: Aws, listing: dict[str, Any]) -> Iterator[str]:
+    ids = ("FlowLogId", "GroupId", "SubnetId", "VpcId")
+    kinds = {"FlowLogId": "vpc-flow-log", "GroupId": "security-group"}
+    for account in aws.scanned:
+        details = listing[f"{account} get_account_authorization_details"]
+        for key in ("UserDetailList", "RoleDetailList", "Policies"):
+            yield from (item["Arn"] for item in details[key])
+        yield from (f"arn:aws:s3:::{name}" for name in buckets(account, listing))
+        for region in REGIONS:
+            for operation, key in EC2.items():
+                found = listing[f"{account} {region} {operation}"]
+                for item in () if found == "RequestLimitExceeded" else found[key]:
+                    name = next((name for name in ids if name in item), None)
+                    if name:
+                        kind = kinds.get(name, name.removesuffix("Id").lower())
+                        yield f"arn:aws:ec2:{region}:{aws.id(account)}:{kind}/{item[name]}"
+
+
+def buckets(account: str, listing: dict[str, Any]) -> list[str]:
+    found = listing[f"{account} list_buckets"]
+    return [] if found == "AccessDenied" else [bucket["Name"] for bucket in found["Buckets"]]
+
+
+# --- nothing of severity high or critical but what is planted ---------------------------
+
+
+def test_root_users(aws: Aws, listing: Any, planted: Any) -> None:
+    summaries = {
+        f"arn:aws:iam::{aws.id(a)}:root": listing[f"{a} get_account_summary"]["SummaryMap"]
+        for a in aws.scanned
+    }
+    assert {r for r, s in summaries.items() if not s["AccountMFAEnabled"]} == planted[
+        "iam.root.mfa"
+    ]
+    assert {r for r, s in summaries.items() if s["AccountAccessKeysPresent"]} == planted[
+        "iam.root.access_key"
+    ]
+
+
+def test_users(aws: Aws, listing: Any, planted: Any) -> None:
+    """Also the rules on age, whose dates must stay on their side of 90 days."""
+    no_mfa, old, unused = set[str](), set[str](), set[str]()
+    limit = (datetime.now(UTC) - timedelta(days=90)).isoformat()
+    for account in aws.scanned:
+        report = listing[f"{account} get_credential_report"]["Content"].decode()
+        for user in list(csv.DictReader(io.StringIO(report)))[1:]:
+            if user["password_enabled"] == "true":
+                no_mfa |= {user["arn"]} if user["mfa_active"] == "false" else set()
+                unused |= {user["arn"]} if user["password_last_used"] < limit else set()
+            if user["access_key_1_active"] == "true":
+                made, used = user["access_key_1_last_rotated"], user["access_key_1_last_used_date"]
+                idle = max(made, used.replace("N/A", "")) < limit
+                unused |= {user["arn"]} if idle else set()
+                old |= {user["arn"]} if made < limit and not idle else set()
+    assert no_mfa == planted["iam.user.mfa"]
+    assert old == planted["iam.user.access_key_age"]
+    assert unused == planted["iam.user.unused_credentials"]
+
+
+def test_roles_and_policies(aws: Aws, listing: Any, planted: Any) -> None:
+    anyone, oidc, administrators, full = set[str](), set[str](), set[str](), set[str]()
+    for account in aws.scanned:
+        details = listing[f"{account} get_account_authorization_details"]
+        for policy in details["Policies"]:
+            if ":aws:policy/" not in policy["Arn"] and policy["AttachmentCount"]:
+                documents = [v["Document"] for v in policy["PolicyVersionList"]]
+                full |= {policy["Arn"]} if any(map(allows_all, documents)) else set()
+        for role in details["RoleDetailList"]:
+            (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+            principal, condition = trust["Principal"], json.dumps(trust.get("Condition"))
+            if principal.get("AWS") == "*" and "PrincipalOrgID" not in condition:
+                anyone.add(role["Arn"])
+            if "Federated" in principal and ":sub" not in condition:
+                oidc.add(role["Arn"])
+            held = [p["PolicyName"] for p in role["AttachedManagedPolicies"]]
+            inline = [p["PolicyDocument"] for p in role["RolePolicyList"]]
+            if "Service" in principal and (
+                "AdministratorAccess" in held or any(map(allows_all, inline))
+            ):
+                administrators.add(role["Arn"])
+    assert anyone == planted["iam.role.trust_anyone"]
+    assert oidc == planted["iam.role.trust_oidc_subject"]
+    assert administrators == planted["iam.role.workload_administrator"]
+    assert full == planted["iam.policy.full_admin"]
+
+
+def allows_all(document: Any) -> bool:
+    return any(s.get("Action") == "*" and s["Resource"] == "*" for s in document["Statement"])
+
+
+def test_buckets(aws: Aws, listing: Any, planted: Any) -> None:
+    policies, acls, accounts = set[str](), set[str](), set[str]()
+    for account in aws.scanned:
+        shared = listing[f"{account} get_public_access_block {aws.id(account)}"]
+        if shared == "AccessDenied":
+            continue
+        shared = block(shared)
+        if not all(shared.values()) or not shared:
+            accounts.add(f"arn:aws:s3::{aws.id(account)}:setting/public-access-block")
+        for name in buckets(account, listing):
+            own = block(listing[f"{account} get_public_access_block {name}"])
+            status = listing[f"{account} get_bucket_policy_status {name}"]
+            public = "PolicyStatus" in status and status["PolicyStatus"]["IsPublic"]
+            if (
+                public
+                and not (own | shared)["RestrictPublicBuckets"] | own["RestrictPublicBuckets"]
+            ):
+                policies.add(f"arn:aws:s3:::{name}")
+            grants = json.dumps(listing[f"{account} get_bucket_acl {name}"]["Grants"])
+            ignored = own["IgnorePublicAcls"] or shared.get("IgnorePublicAcls")
+            if "AllUsers" in grants and not ignored:
+                acls.add(f"arn:aws:s3:::{name}")
+    assert policies == planted["s3.bucket.public_policy"]
+    assert acls == planted["s3.bucket.public_acl"]
+    assert accounts == planted["s3.account.public_access_block"]
+
+
+def block(answer: Any) -> dict[str, bool]:
+    absent = answer == "NoSuchPublicAccessBlockConfiguration"
+    return {} if absent else answer["PublicAccessBlockConfiguration"]
+
+
+def test_security_groups(aws: Aws, listing: Any, planted: Any) -> None:
+    everything, ports, other = set[str](), set[str](), set[str]()
+    sensitive = {22, 3306, 3389, 5432, 6379, 9200, 27017}
+    for account in aws.scanned:
+        for region in REGIONS:
+            for group in listing[f"{account} {region} describe_security_groups"]["SecurityGroups"]:
+                opened = [r for r in group["IpPermissions"] if to_the_world(r)]
+                if any(rule["IpProtocol"] == "-1" for rule in opened):
+                    everything.add(group["SecurityGroupArn"])
+                elif found := {rule["FromPort"] for rule in opened} - {80, 443}:
+                    (ports if found & sensitive else other).add(group["SecurityGroupArn"])
+    assert everything == planted["networking.security_group.all_traffic"]
+    assert ports == planted["networking.security_group.sensitive_ports"]
+    assert other == planted["networking.security_group.public_port"]
+
+
+def to_the_world(rule: dict[str, Any]) -> bool:
+    v4 = collapse_addresses(ip_network(r["CidrIp"]) for r in rule["IpRanges"])
+    v6 = collapse_addresses(ip_network(r["CidrIpv6"]) for r in rule["Ipv6Ranges"])
+    return any(network.prefixlen == 0 for network in [*v4, *v6])
+
+
+def test_the_toxic_combination_is_whole(aws: Aws, listing: Any, planted: Any) -> None:
+    """An instance with a public address, open on SSH, whose profile's role is administrator."""
+    (reservation,) = (
+        r
+        for r in listing["production us-east-1 describe_instances"]["Reservations"]
+        if r["Instances"][0]["IamInstanceProfile"]["Arn"].endswith("/bastion")
+    )
+    (instance,) = reservation["Instances"]
+    assert instance["PublicIpAddress"]
+    (interface,) = (
+        i
+        for i in listing["production us-east-1 describe_network_interfaces"]["NetworkInterfaces"]
+        if i.get("Attachment", {}).get("InstanceId") == instance["InstanceId"]
+    )
+    assert interface["Association"]["PublicIp"] == instance["PublicIpAddress"]
+    (group,) = interface["Groups"]
+    start = f"arn:aws:ec2:us-east-1:{aws.id('production')}:security-group/"
+    assert start + group["GroupId"] in planted["networking.security_group.sensitive_ports"]
+    (role,) = (
+        r
+        for r in listing["production get_account_authorization_details"]["RoleDetailList"]
+        for profile in r["InstanceProfileList"]
+        if profile["Arn"] == instance["IamInstanceProfile"]["Arn"]
+    )
+    assert role["Arn"] in planted["iam.role.workload_administrator"]
