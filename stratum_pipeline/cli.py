@@ -86,7 +86,7 @@ def scan(
 @app.command()
 def demo(
     serve: Annotated[bool, typer.Option(help="Serve the Dagster UI afterwards.")] = True,
-    accounts: Annotated[int | None, typer.Option(min=6, help="Accounts to emulate.")] = None,
+    accounts: Annotated[int | None, typer.Option(min=7, help="Accounts to emulate.")] = None,
     port: Annotated[int, typer.Option(help="Of the Dagster UI.")] = 3000,
 ) -> None:
     """Scan an emulated organization with planted faults, print what was found, serve the UI."""

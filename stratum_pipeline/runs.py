@@ -166,10 +166,8 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
         if event.is_step_failure or event.is_failure:
             data = event.event_specific_data
             error = getattr(data, "error", None)
-            while error is not None and error.cause is not None:
-                error = error.cause
-            if error is not None:
-                return str(error.message).strip()
+            if error is not None:  # Dagster's wrapper around what was raised
+                return str((error.cause or error).message).partition(": ")[2].strip()
     return "see it in the UI (`stratum up`)"
 
 
