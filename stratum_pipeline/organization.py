@@ -17,10 +17,10 @@ import botocore.session
 import polars as pl
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 
-from .kernel.coverage import Outcome, classify
+from .kernel.coverage import REFUSALS, Outcome, Refusal, classify
 from .lifecycle.events import Accounts
 
 # The sessions of all accounts share what botocore knows of AWS: 26 ms a client without.
@@ -28,8 +28,9 @@ _LOADER = Loader()
 _TAGS_AT_ONCE = 8
 _SESSION_NAME = "stratum"
 
-ALONE = {"AWSOrganizationsNotInUseException", "AccessDeniedException", "AccessDenied"}
-"""Answers of Organizations after which the current account is scanned alone."""
+NOT_IN_USE = "AWSOrganizationsNotInUseException"
+ALONE = {NOT_IN_USE, "AccessDeniedException", "AccessDenied"}
+"""Answers to ListAccounts after which the current account is scanned alone."""
 
 
 class AccessError(Exception):
@@ -67,10 +68,16 @@ class Access:
 
     def __init__(self, role: str, external_id: str = "", session: boto3.Session | None = None):
         self.role, self.external_id = role, external_id
-        # Every SDK but boto3 reads AWS_REGION.
-        self.session = session or boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        try:
+            # Every SDK but boto3 reads AWS_REGION.
+            self.session = session or boto3.Session(
+                region_name=os.environ.get("AWS_REGION") or None
+            )
+        except BotoCoreError as error:  # AWS_PROFILE names none
+            raise _refused(error, NO_CREDENTIALS, SIGN_IN) from error
         self._caller: Caller | None = None
-        self._lock = threading.Lock()
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.RLock()
 
     @property
     def region(self) -> str:
@@ -82,13 +89,8 @@ class Access:
             if self._caller is None:
                 try:
                     identity = self._client("sts").get_caller_identity()
-                except (ClientError, BotoCoreError) as error:
-                    raise _refused(
-                        error,
-                        "AWS does not accept these credentials",
-                        "check AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-                        "run `aws sso login`; `stratum doctor` tells more",
-                    ) from error
+                except REFUSALS as error:
+                    raise _refused(error, NO_CREDENTIALS, SIGN_IN) from error
                 self._caller = Caller(identity["Account"], identity["Arn"], self.region)
             return self._caller
 
@@ -96,9 +98,8 @@ class Access:
         """Status by account id, of a whole listing or of the caller alone; no tags, no OUs."""
         caller = self.caller()
         try:
-            accounts = _pages(self._client("organizations"), "list_accounts", "Accounts")
-            return {account["Id"]: _status(account) for account in accounts}
-        except (ClientError, BotoCoreError) as error:
+            return {account["Id"]: _status(account) for account in self._listed()}
+        except REFUSALS as error:
             if classify(error)[1] in ALONE:
                 return {caller.account_id: "ACTIVE"}
             raise _refused(error, NO_LISTING, RETRY) from error
@@ -106,20 +107,22 @@ class Access:
     def discover(self) -> Discovery:
         """Every account of the organization with its OU and tags, or the caller's alone.
 
-        AccessError if a listing fails otherwise: half an organization is not returned.
+        AccessError if anything else fails: half an organization is not returned.
         """
         caller = self.caller()
         organizations = self._client("organizations")
+        listed: list[dict[str, Any]] | None = None
         try:
             listed = list(_pages(organizations, "list_accounts", "Accounts"))
             units = _units(organizations)
             with ThreadPoolExecutor(_TAGS_AT_ONCE) as pool:
                 ids = [str(account["Id"]) for account in listed]
                 tags = list(pool.map(partial(_tags, organizations), ids))
-        except (ClientError, BotoCoreError) as error:
+        except REFUSALS as error:
             code = classify(error)[1]
-            if code not in ALONE:
-                raise _refused(error, NO_LISTING, RETRY) from error
+            if code != NOT_IN_USE and (listed is not None or code not in ALONE):
+                what = NO_LISTING if listed is None else NO_DETAILS
+                raise _refused(error, what, RETRY) from error
             alone = {"account_id": caller.account_id, "name": caller.account_id, "ou": ""}
             row = alone | {"status": "ACTIVE", "tags": []}
             return Discovery(Accounts.frame([row]), False, f"AWS Organizations: {code}")
@@ -141,7 +144,7 @@ class Access:
         arn = self.role_arn(account_id, module)
         try:
             return self._assume(arn)
-        except (ClientError, BotoCoreError) as error:
+        except REFUSALS as error:
             if account_id == caller.account_id and classify(error)[0] != Outcome.THROTTLED:
                 return self._session(self.session.get_credentials())
             raise _refused(
@@ -150,6 +153,11 @@ class Access:
                 "deploy the scanner role there, or set STRATUM_ROLE and STRATUM_EXTERNAL_ID to "
                 "what is deployed",
             ) from error
+
+    def _listed(self) -> list[dict[str, Any]]:
+        organizations = self._client("organizations")
+        organizations.describe_organization()  # says so itself where there is none
+        return list(_pages(organizations, "list_accounts", "Accounts"))
 
     def role_arn(self, account_id: str, module: str) -> str:
         partition = self.session.get_partition_for_region(self.region)
@@ -181,12 +189,24 @@ class Access:
         return boto3.Session(botocore_session=inner, region_name=self.region)
 
     def _client(self, service: str) -> Any:
-        config = Config(retries={"mode": "adaptive"}, connect_timeout=5, read_timeout=30)
-        return self.session.client(service, region_name=self.region, config=config)
+        """Shared by threads: building one is not thread-safe, and retry keeps its limits on it."""
+        with self._lock:
+            if service not in self._clients:
+                config = Config(retries={"mode": "adaptive"}, connect_timeout=5, read_timeout=30)
+                self._clients[service] = self.session.client(
+                    service, region_name=self.region, config=config
+                )
+            return self._clients[service]
 
 
-RETRY = "nothing was changed; run again"
+NO_CREDENTIALS = "AWS does not accept these credentials"
+SIGN_IN = (
+    "check AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`; "
+    "`stratum doctor` tells more"
+)
 NO_LISTING = "the organization's accounts cannot be listed"
+NO_DETAILS = "the accounts are listed, but not their OUs and tags"
+RETRY = "allow organizations:List* to the scanner, or run again; nothing was changed"
 
 
 def _status(account: dict[str, Any]) -> str:
@@ -194,7 +214,7 @@ def _status(account: dict[str, Any]) -> str:
     return account.get("State") or account["Status"]
 
 
-def _refused(error: ClientError | BotoCoreError, what: str, fix: str) -> AccessError:
+def _refused(error: Refusal, what: str, fix: str) -> AccessError:
     outcome, code = classify(error)
     return AccessError(f"{what} ({code}): {fix}.", outcome, code)
 

@@ -34,7 +34,7 @@ class Reading:
         """complete: nothing was refused. failed: no table could be listed. Else partial."""
         listings = [c.table.listed_by for c in self.module.collectors]
         answered = self.coverage.filter(
-            (Coverage.outcome == Outcome.OK) & Coverage.operation.is_in(listings)
+            ~Coverage.outcome.is_in(GAPS) & Coverage.operation.is_in(listings)
         )
         if answered.is_empty():
             return "failed"
@@ -76,11 +76,14 @@ def scan_account(
     the account enables by default. A refused call is a row of `coverage` and `gaps`, never
     an exception: a scan of an account that refuses everything returns, and says so.
     """
-    chosen = [module(name) for name in modules] if modules is not None else MODULES
+    chosen = [module(name) for name in dict.fromkeys(modules)] if modules else MODULES
     readings: list[Reading] = []
     for one in chosen:
-        known = readings[0].regions if readings else regions
-        readings.append(read_module(session, account_id, one, known))
+        reading = read_module(session, account_id, one, regions)
+        readings.append(reading)
+        # Where they could not be told, each module asks, and has the gap among its own.
+        if not (reading.coverage["region"] == EVERYWHERE).any():
+            regions = reading.regions
     verdicts = [judge(reading) for reading in readings]
     return ScanResult(
         account_id=account_id,
@@ -110,7 +113,7 @@ def read_module(
     home = session.region_name or HOME
     partition = session.get_partition_for_region(home)
     account = Account(session, account_id, module.operations, partition)
-    asked = list(regions) if regions else enabled_regions(account, home)
+    asked = list(dict.fromkeys(regions)) if regions else enabled_regions(account, home)
     inventory = collect(account, module.collectors, asked)
     finished = datetime.now(UTC)
     return Reading(

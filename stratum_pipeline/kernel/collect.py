@@ -6,15 +6,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import boto3
 import polars as pl
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from .coverage import EVERYWHERE, Coverage, Outcome, classify
+from .coverage import EVERYWHERE, REFUSALS, Coverage, Outcome, classify
 from .table import Resource
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Account:
         with self._lock:  # building a client is not thread-safe; using one is
             if (service, region) not in self._clients:
                 client = self.session.client(service, region_name=region, config=self._config())
-                client.meta.events.register("before-call", self._guard)
+                client.meta.events.register("before-call", partial(self._guard, region))
                 self._clients[service, region] = client
             return self._clients[service, region]
 
@@ -105,9 +105,11 @@ class Account:
     def coverage(self) -> pl.DataFrame:
         """All that was asked so far, as a Coverage frame."""
         names = ("region", "operation", "resource_arn", "outcome", "code")
+        with self._lock:
+            filed = sorted(self._calls.items())
         return Coverage.frame(
             dict(zip(names, key, strict=True)) | {"account_id": self.account_id, "calls": calls}
-            for key, calls in sorted(self._calls.items())
+            for key, calls in filed
         )
 
     def _config(self) -> Config:
@@ -125,9 +127,10 @@ class Account:
             max_pool_connections=32,
         )
 
-    def _guard(self, model: Any, **_: Any) -> None:
+    def _guard(self, region: str, model: Any, **_: Any) -> None:
         operation = f"{model.service_model.service_name}:{model.name}"
         if operation not in self.operations:
+            self.record(region, operation, "", Outcome.ERROR, UndeclaredOperation.__name__)
             raise UndeclaredOperation(f"{operation} is declared by no module; it was not sent")
 
 
@@ -152,7 +155,7 @@ class Api:
         """
         try:
             body = getattr(self._client(), xform_name(operation))(**params)
-        except (ClientError, BotoCoreError) as error:
+        except REFUSALS as error:
             outcome, code = classify(error)
             if code in absent:
                 self.record(operation, Outcome.OK)
@@ -169,7 +172,7 @@ class Api:
             for page in self._client().get_paginator(xform_name(operation)).paginate(**params):
                 calls += 1
                 yield from page.get(key, ())
-        except (ClientError, BotoCoreError) as error:
+        except REFUSALS as error:
             self.record(operation, *classify(error))
         finally:
             if calls:
@@ -189,7 +192,7 @@ class Api:
                 for page in paginator.paginate(**params):
                     calls += 1
                     items += page.get(key, ())
-            except (ClientError, BotoCoreError) as error:
+            except REFUSALS as error:
                 self.record(operation, *classify(error))
                 return None
             finally:
@@ -266,7 +269,7 @@ def collect(
     """
     jobs = [(c, r) for c in collectors for r in (regions if c.table.regional else regions[:1])]
 
-    def run(job: tuple[Collector, str]) -> list[dict[str, Any]]:
+    def run(job: tuple[Collector, str]) -> pl.DataFrame:
         collector, region = job
         service = collector.table.listed_by.partition(":")[0]
         api = Api(account, service, region, collector.table.listed_by)
@@ -275,27 +278,31 @@ def collect(
             rows.extend(collector.read(api))
         except Exception as error:  # noqa: BLE001 - a bug here must not cost the other tables
             api.lost(error)
-        return rows
+        return _typed(collector.table, rows, api)
 
-    rows: dict[type[Resource], list[dict[str, Any]]] = {c.table: [] for c, _ in jobs}
+    frames: dict[type[Resource], list[pl.DataFrame]] = {c.table: [] for c, _ in jobs}
     with ThreadPoolExecutor(REGIONS_AT_ONCE) as pool:
         for (collector, _), found in zip(jobs, pool.map(run, jobs), strict=True):
-            rows[collector.table] += found
-    return {table: _frame(table, found, account, regions) for table, found in rows.items()}
+            frames[collector.table].append(found)
+    # In a stable order, so that an unchanged account gives equal frames.
+    return {t: pl.concat(found).sort("arn", maintain_order=True) for t, found in frames.items()}
 
 
-def _frame(
-    table: type[Resource], rows: list[dict[str, Any]], account: Account, regions: list[str]
-) -> pl.DataFrame:
-    """Rows in a stable order; a row whose types are not the table's loses itself alone."""
+def _typed(table: type[Resource], rows: list[dict[str, Any]], api: Api) -> pl.DataFrame:
+    """`rows` as a frame; one that is not as the table declares loses itself alone."""
+
+    def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+        if any(row.get("arn") is None or row.get("account_id") is None for row in rows):
+            raise ValueError("a row needs its arn and account_id: it is nobody's otherwise")
+        return table.frame(rows)
+
     try:
-        return table.frame(rows).sort("arn")
+        return frame(rows)
     except Exception:  # noqa: BLE001 - find the culprits below
         good: list[pl.DataFrame] = [table.frame()]
         for row in rows:
             try:
-                good.append(table.frame([row]))
+                good.append(frame([row]))
             except Exception as error:  # noqa: BLE001 - filed as a gap
-                region = row.get("region") if table.regional else regions[0]
-                Api(account, "", region or regions[0], table.listed_by).lost(error)
-        return pl.concat(good).sort("arn")
+                api.lost(error)
+        return pl.concat(good)

@@ -4,6 +4,7 @@ import enum
 
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from .table import Column, Table
 
@@ -18,6 +19,10 @@ class Outcome(enum.StrEnum):
 
 GAPS = [Outcome.DENIED, Outcome.THROTTLED, Outcome.ERROR]
 """Outcomes after which something is unknown that a complete scan would know."""
+
+Refusal = ClientError | BotoCoreError | ResponseParserError
+REFUSALS = (ClientError, BotoCoreError, ResponseParserError)
+"""All by which botocore says that a call failed; the last when a proxy answers, not AWS."""
 
 EVERYWHERE = "*"
 """Region of a failure that says nothing of any one region."""
@@ -51,14 +56,20 @@ CODES = {
         "AuthorizationErrorException",
         "ExpiredToken",
         "ExpiredTokenException",
+        "ForbiddenException",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
         "RequestExpired",
         "SignatureDoesNotMatch",
+        "UnauthorizedException",
         "UnauthorizedOperation",
         "UnrecognizedClientException",
     },
     Outcome.THROTTLED: {
+        "BandwidthLimitExceeded",
         "EC2ThrottledException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
@@ -70,6 +81,7 @@ CODES = {
         "ThrottledException",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionInProgressException",
     },
     Outcome.UNSUPPORTED: {
         "NotSignedUp",
@@ -80,7 +92,7 @@ CODES = {
 }
 
 
-def classify(error: ClientError | BotoCoreError) -> tuple[Outcome, str]:
+def classify(error: Refusal) -> tuple[Outcome, str]:
     """The outcome a failed call is filed under, and the code that says why.
 
     An unreachable endpoint is an error, not "unsupported": an outage must not read as

@@ -105,6 +105,8 @@ def evaluate(
     Everything it needs is stored, so any past scan can be judged by today's rules.
     """
     rules = list(rules)
+    # A column that did not exist yet when the scan was stored is a fact we do not know.
+    inventory = {t: pl.concat([t.frame(), rows], how="diagonal") for t, rows in inventory.items()}
     tables = {table: table.judged(inventory) for table in {rule.table for rule in rules}}
     judged = [_judge(rule, tables[rule.table], coverage, scanned_at) for rule in rules]
     refused = coverage.filter(Coverage.outcome.is_in(GAPS))
@@ -247,11 +249,11 @@ def _gaps(
     key = ("account_id", "region", "operation", "outcome", "code")
     rows: list[dict[str, Any]] = []
     grouped = refused.group_by(key).agg(
-        resources=(Coverage.resource_arn != "").sum().cast(pl.Int64),
-        wide=(Coverage.resource_arn == "").any(),
+        about=Coverage.resource_arn.unique(),
     )
     for gap in grouped.sort(key).to_dicts():
-        operation, region, wide = gap["operation"], gap["region"], gap.pop("wide")
+        operation, region, about = gap["operation"], gap["region"], set(gap.pop("about"))
+        wide = "" in about
         why = f"{operation} {gap['outcome']} ({gap['code']})"
         # Of no one region: nothing of the module was listed where it was not asked.
         everything = region == EVERYWHERE
@@ -261,16 +263,18 @@ def _gaps(
             & Unknowns.rule_id.is_in([r.id for r in blind])
             & Unknowns.because.str.contains(why, literal=True)
         )
-        regional = {r.id for r in blind if r.table.regional}
-        if not everything:
-            mine = mine.filter(
-                (Unknowns.region == region) | ~Unknowns.rule_id.is_in(list(regional))
-            )
+        elsewhere = Unknowns.rule_id.is_in([r.id for r in blind if r.table.regional]) & (
+            Unknowns.region != region
+        )
+        mine = mine.filter(
+            Unknowns.resource_arn.is_in(about) | (~elsewhere if wide else pl.lit(False))
+        )
         rows.append(
             gap
             | {
                 "module": module,
                 "rules": sorted(r.id for r in blind),
+                "resources": len(about - {""}),
                 "unlisted": everything or (wide and operation in listings),
                 "blinded": mine.height,
             }

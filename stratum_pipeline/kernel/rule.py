@@ -66,7 +66,16 @@ class Rule:
     @property
     def digest(self) -> str:
         """Changes with anything that can change a verdict or how it is ranked."""
-        logic = (self.id, self.version, self.severity, self.fails.meta.serialize(format="json"))
+        logic = [self.id, str(self.version), str(self.severity)]
+        for part in (
+            self.when,
+            self.fails,
+            self.discriminator,
+            self.exposed,
+            self.root_cause,
+            self.related,
+        ):
+            logic.append(part.meta.serialize(format="json"))
         return hashlib.sha256(repr(logic).encode()).hexdigest()
 
 

@@ -18,7 +18,7 @@ CLOSED = "CLOSED"
 """Status of an account that is no more; its findings end with it."""
 
 # A finding's body may vary in these without being another finding.
-_VARYING = ("severity", "rule_version", "exposed", "evidence", "root_cause")
+_VARYING = ("incarnation", "severity", "rule_version", "exposed", "evidence", "root_cause")
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,19 @@ def diff(
     present: of finding rows (account_id, rule_id, resource_arn), those whose resource is
     still in the inventory; asked only about what passes or is gone.
     """
+    closed = accounts[1].filter(Accounts.status == CLOSED).select("account_id")
+    scans = seen.scans.join(closed, on="account_id", how="anti", maintain_order="left")
+    asked = scans.select("account_id", "module", at="started_at")
+    # A failed scan saw nothing: whatever stands beside it is of an earlier one.
+    seen = seen.of(scans.filter(Scans.outcome != "failed"))
     started = seen.scans.select("account_id", "module", at="started_at")
     fails = seen.fails.join(started, on=["account_id", "module"], maintain_order="left")
     events = [
         _opened(fails, known, before, baseline),
         _again(fails, known),
         _resolved(known, seen, started, rules, present),
-        _retired(known, started, rules),
-        _closed(known, accounts[1]),
+        _retired(known, asked, rules),
+        _closed(known, closed),
         _account_changes(*accounts),
     ]
     order = ["kind", "account_id", "rule_id", "resource_arn", "discriminator", "finding_id"]
@@ -134,8 +139,13 @@ def _again(fails: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     old = known.select(
         "finding_id", "system", "marked_at", *(pl.col(n).alias(f"old_{n}") for n in BODY[5:])
     )
-    both = fails.join(old, on="finding_id", maintain_order="left")
-    another = Fails.incarnation != pl.col("old_incarnation")
+    both = fails.join(old, on="finding_id", maintain_order="left").with_columns(
+        # "" says nothing of which one it is, so it is not another one.
+        incarnation=pl.when(Fails.incarnation == "")
+        .then("old_incarnation")
+        .otherwise(Fails.incarnation)
+    )
+    another = (pl.col("old_incarnation") != "") & (Fails.incarnation != pl.col("old_incarnation"))
     was_resolved = pl.col("system") == "resolved"
     # Only a scan that started after somebody said "resolved" can say otherwise.
     contradicted = (pl.col("marked_at") < pl.col("at")).fill_null(False)
@@ -229,8 +239,7 @@ def _retired(known: pl.DataFrame, started: pl.DataFrame, rules: pl.DataFrame) ->
     return _event(_keys(gone), Kind.RESOLVED, _cause(Cause.RULE_RETIRED))
 
 
-def _closed(known: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    closed = accounts.filter(Accounts.status == CLOSED).select("account_id")
+def _closed(known: pl.DataFrame, closed: pl.DataFrame) -> pl.DataFrame:
     ended = (
         known.filter(pl.col("system") == "open")
         .join(closed, on="account_id", how="semi", maintain_order="left")

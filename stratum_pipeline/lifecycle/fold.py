@@ -43,7 +43,9 @@ class LastScans(Scans):
     """The last observation folded per account and module."""
 
     complete_at = Column(TIMESTAMP, "Start of the last complete scan; null if there was none.")
-    rules = Column(pl.String, "Payload digest of the rule set it was judged by.")
+    rules = Column(
+        pl.String, "Payload digest of the rule set it was judged by; null if it never was."
+    )
 
 
 _BODIES = pl.Schema({"order": pl.Int64} | {n: Events.schema()[n] for n in BODY})
@@ -89,13 +91,13 @@ def fold(state: State, entries: Iterable[Entry], payload: Callable[[str], pl.Dat
                 accounts.append(_accounts(events))
         elif entry.kind in BY_PEOPLE:
             timeline.append(_by_person(entry))
-    # Later rows win everywhere; an account x module that never was complete stays null.
+    # Later rows win everywhere; what never was complete, or never judged, stays null.
     return State(
         head=head,
         timeline=pl.concat(timeline),
         bodies=pl.concat(bodies).unique("finding_id", keep="last", maintain_order=True),
         scans=pl.concat(scans)
-        .with_columns(pl.col("complete_at").forward_fill().over("account_id", "module"))
+        .with_columns(pl.col("complete_at", "rules").forward_fill().over("account_id", "module"))
         .unique(["account_id", "module"], keep="last", maintain_order=True),
         accounts=pl.concat(accounts).unique("account_id", keep="last").sort("account_id"),
     )
@@ -104,7 +106,7 @@ def fold(state: State, entries: Iterable[Entry], payload: Callable[[str], pl.Dat
 def _scans(entry: Entry, payload: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
     return payload(entry.body["scans"]).with_columns(
         complete_at=pl.when(Scans.outcome == "complete").then("started_at"),
-        rules=pl.lit(entry.body["rules"]),
+        rules=pl.when(Scans.outcome != "failed").then(pl.lit(entry.body["rules"])),
     )
 
 
@@ -167,6 +169,12 @@ def findings(state: State, as_of: datetime) -> pl.DataFrame:
         slot=pl.col("kind").replace_strict(_SLOTS, default=None, return_dtype=pl.String)
     )
     resets = slots.filter("reset").group_by("finding_id").agg(reset_order=pl.col("order").last())
+    again = (
+        slots.filter(Timeline.kind == Kind.REOPENED)
+        .group_by("finding_id")
+        .agg(reopened_order=pl.col("order").last())
+    )
+    judged = slots.drop_nulls("rule_version").unique("finding_id", keep="last")
     last = slots.drop_nulls("slot").unique(["finding_id", "slot"], keep="last", maintain_order=True)
     first = slots.filter(Timeline.kind == Kind.OPENED).unique("finding_id", keep="first")
 
@@ -180,9 +188,9 @@ def findings(state: State, as_of: datetime) -> pl.DataFrame:
     parts = (
         first.select("finding_id", opened_at="at"),
         resets,
-        slot(
-            "status", status_kind="kind", cause="cause", status_at="at", rule_version="rule_version"
-        ),
+        again,
+        judged.select("finding_id", "rule_version"),
+        slot("status", status_kind="kind", cause="cause", status_at="at"),
         slot("acknowledged", acknowledged_by="actor", acknowledged_at="at"),
         slot("assigned", assignee="to"),
         slot(
@@ -200,13 +208,12 @@ def findings(state: State, as_of: datetime) -> pl.DataFrame:
         rows = rows.join(part, on="finding_id", how="left", maintain_order="left")
 
     status_order, reset = pl.col("status_order"), pl.col("reset_order").fill_null(-1)
-    reopened = pl.col("status_kind") == Kind.REOPENED
+    reopened = pl.col("reopened_order").fill_null(-1)
     system = pl.when(pl.col("status_kind") == Kind.RESOLVED).then(pl.lit("resolved"))
     rows = rows.with_columns(
         *_while((pl.col("assigned_order") > reset), "assignee"),
         *_while(
-            (pl.col("acknowledged_order") > reset)
-            & ~(reopened & (pl.col("acknowledged_order") < status_order)),
+            pl.col("acknowledged_order") > pl.max_horizontal(reset, reopened),
             "acknowledged_by",
             "acknowledged_at",
         ),

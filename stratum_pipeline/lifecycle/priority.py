@@ -24,7 +24,8 @@ _STILL_TRUE = ("accepted_risk", "compensating_control")
 
 def contexts(findings: pl.DataFrame, correlations: Iterable[Correlation]) -> pl.DataFrame:
     """Rows of Context for the `findings` (of `fold.findings`) that others make worse."""
-    there = (pl.col("status") == "open") | pl.col("suppressed_reason").is_in(_STILL_TRUE)
+    accepted = pl.col("suppressed_reason").is_in(_STILL_TRUE).fill_null(False)
+    there = (pl.col("status") == "open") | ((pl.col("status") == "suppressed") & accepted)
     index = findings.filter((pl.col("system") == "open") & there).select(Index.schema().names())
     found = [Context.frame(), *(correlate(c, index) for c in correlations)]
     return pl.concat(found).sort("finding_id", "because")

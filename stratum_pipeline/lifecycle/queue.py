@@ -76,7 +76,7 @@ def _verified(
         rows.with_columns(module=pl.col("rule_id").str.split(".").list.first())
         .join(failing, on="finding_id", how="left", maintain_order="left")
         .join(
-            unknowns.select("finding_id", why="because").unique("finding_id"),
+            unknowns.select("finding_id", why="because").unique("finding_id", keep="first"),
             on="finding_id",
             how="left",
             maintain_order="left",

@@ -69,10 +69,10 @@ def record(
     rules = list(rules)
     every = _scans(data, set(modules))
     accounts = data.read_accounts()
-    said: dict[str, Any] = {}
+    said: dict[str, Any] = {"state": current(ledger)}
 
     def compose(head: Head) -> dict[str, Any] | None:
-        state = current(ledger, said.get("state"))
+        state = current(ledger, said["state"])
         said["state"] = state
         scans = newer(every, state.scans)
         said["ignored"] = every.height - scans.height
@@ -92,7 +92,7 @@ def record(
             "events": ledger.vault.payload(rows) if rows.height else "",
         }
 
-    entry = ledger.append(SCANNED, SYSTEM, compose)
+    entry = ledger.append(SCANNED, SYSTEM, compose, said["state"].head)
     return Recorded(
         state=current(ledger, said["state"]),
         entry=entry,
@@ -110,10 +110,13 @@ def publish(
     as_of: datetime | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Build the queue from `state` and the latest verdicts, and make it the current one."""
-    as_of = as_of or datetime.now(UTC)
+    as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
     modules = list(modules)
     scans = state.scans.select(Scans.schema().names())
-    started = scans.select("account_id", "module", verified_at="started_at")
+    # A failed scan verified nothing, though an earlier one's verdicts may stand beside it.
+    started = scans.filter(Scans.outcome != "failed").select(
+        "account_id", "module", verified_at="started_at"
+    )
     failing = (
         _parts(data, "verdicts", scans, Fails)
         .with_columns(module=pl.col("rule_id").str.split(".").list.first())
@@ -124,7 +127,7 @@ def publish(
         state, as_of, failing, _parts(data, "unknowns", scans, Unknowns), correlations, modules
     )
     frames["gaps"] = _parts(data, "gaps", scans, Gaps).sort(
-        "account_id", "module", "region", "operation"
+        "account_id", "module", "region", "operation", "outcome", "code"
     )
     frames["populations"] = _parts(data, "populations", scans, Populations).sort(
         "rule_id", "account_id", "region"
@@ -183,7 +186,7 @@ def _diff(
 def _judged_by(ledger: Ledger, seen: pl.DataFrame) -> pl.DataFrame:
     """account_id, rule_id, version: the rules each account x module was last judged by."""
     frames = [LatestRules.frame()]
-    for (digest,), pairs in seen.group_by("rules"):
+    for (digest,), pairs in seen.drop_nulls("rules").group_by("rules"):
         rules = ledger.vault.read_payload(str(digest)).select("rule_id", "module", "version")
         frames.append(
             pairs.select("account_id", "module")

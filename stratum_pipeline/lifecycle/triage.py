@@ -19,6 +19,8 @@ class TriageError(Exception):
 
 def matching(state: State, prefix: str) -> str:
     """The one finding whose id begins with `prefix`; TriageError if none or several do."""
+    if not prefix:
+        raise TriageError("name a finding: `stratum findings` lists their ids.")
     ids = state.bodies.filter(pl.col("finding_id").str.starts_with(prefix))["finding_id"]
     if len(ids) == 1:
         return str(ids[0])
@@ -53,11 +55,13 @@ def triage(
         raise TriageError("a note is needed: whoever reads this next will want to know why.")
     if until is not None and until <= now:
         raise TriageError(f"{until:%Y-%m-%d %H:%M} UTC is past: a suppression ends later than now.")
+    if not findings:
+        raise TriageError("name at least one finding: `stratum findings` lists their ids.")
     details: dict[Kind, dict[str, Any]] = {
         Kind.ASSIGNED: {"to": to},
         Kind.SUPPRESSED: {"reason": reason, "until": until.isoformat() if until else ""},
     }
-    known = State()
+    known = current(ledger)
 
     def compose(head: Head) -> dict[str, Any]:
         nonlocal known
@@ -65,7 +69,7 @@ def triage(
         ids = sorted({matching(known, prefix) for prefix in findings})
         return {"finding_ids": ids, "note": note} | details.get(kind, {})
 
-    entry = ledger.append(str(kind), actor, compose)
+    entry = ledger.append(str(kind), actor, compose, known.head)
     if entry is None:  # compose always has something to say
         raise TriageError("nothing was recorded; run again.")
     return entry

@@ -13,24 +13,27 @@ import hashlib
 import json
 import logging
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from .encoding import canonical
-from .errors import AlreadyExists, StoreError
+from .errors import Conflict, StoreError
 from .vault import Vault
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 GENESIS = "0" * 64
+T = TypeVar("T")
 FOLDER = "ledger/"
 _NAME = re.compile(r"ledger/(\d{12})\.json")
 _READS_AT_ONCE = 16
+_ATTEMPTS = 8  # at a key that another writer holds without having stored anything
 
 
 class LedgerError(StoreError):
@@ -114,7 +117,7 @@ class Ledger:
         at what that one wrote; it may return None (nothing to say) or raise (no longer
         valid). A reply that was lost counts as stored if the entry is found to be ours.
         """
-        mark = str(uuid.uuid4())
+        mark, busy = str(uuid.uuid4()), 0
         head = self.head(known)
         while True:
             body = compose(head)
@@ -131,51 +134,70 @@ class Ledger:
                 "kind": kind,
                 "body": body,
             }
-            key, data = f"{FOLDER}{seq:012}.json", canonical(raw)
+            key, data = _key(seq), canonical(raw)
             try:
                 self.vault.create(key, data)
-            except AlreadyExists:
-                pass  # another's, or our own whose reply was lost
-            except StoreError:
-                if not self.vault.exists(key):
-                    raise
-            stored = _parse(key, self.vault.get(key))
-            if stored.id == mark:
-                return stored
-            head = self.head(head)
+            except StoreError as error:
+                stored = self.vault.find(key)
+                if stored is None:  # nobody's yet
+                    busy += 1
+                    if not isinstance(error, Conflict) or busy == _ATTEMPTS:
+                        raise
+                    time.sleep(0.02 * busy)
+                elif _parse(key, stored).id == mark:  # ours: only the reply was lost
+                    return _parse(key, stored)
+                head = self.head(head)
+            else:
+                return _parse(key, data)
 
     def _keys(self, after: Head) -> list[str]:
-        start = f"{FOLDER}{after.seq:012}.json" if after.seq else ""
+        start = _key(after.seq) if after.seq else ""
         keys: list[str] = []
         for key in self.vault.list(FOLDER, after=start):
             if _NAME.fullmatch(key):
+                # Listed while others append, a folder may show an entry without its forerunner.
+                while (due := _key(after.seq + len(keys) + 1)) < key and self.vault.exists(due):
+                    keys.append(due)
                 keys.append(key)
             else:
                 log.warning("%s is not a ledger entry and was ignored; take it out", key)
         return keys
 
 
+def _key(seq: int) -> str:
+    return f"{FOLDER}{seq:012}.json"
+
+
 def _parse(key: str, data: bytes) -> Entry:
     try:
         raw = json.loads(data)
+        version = raw["v"]
         entry = Entry(
-            seq=raw["seq"],
-            id=raw["id"],
-            prev=raw["prev"],
+            seq=_is(int, raw["seq"]),
+            id=_is(str, raw["id"]),
+            prev=_is(str, raw["prev"]),
             at=datetime.fromisoformat(raw["at"]),
-            actor=raw["actor"],
-            kind=raw["kind"],
-            body=raw["body"],
+            actor=cast(dict[str, str], _is(dict, raw["actor"])),
+            kind=_is(str, raw["kind"]),
+            body=cast(dict[str, Any], _is(dict, raw["body"])),
             digest=hashlib.sha256(data).hexdigest(),
         )
-        version = raw["v"]
     except (ValueError, KeyError, TypeError) as error:
         raise LedgerError(
             f"{key} is not a whole ledger entry ({type(error).__name__}): torn, or not ours. "
             "Move it away if Stratum never wrote it, else restore it from the vault's backup."
         ) from error
-    if f"{FOLDER}{entry.seq:012}.json" != key:
-        raise LedgerError(f"{key} says that it is entry {entry.seq}: it was renamed or altered.")
+    if _key(entry.seq) != key:
+        raise LedgerError(
+            f"{key} says that it is entry {entry.seq}: it was renamed or altered. Give it back "
+            "its name, or restore it from the vault's backup or object versions."
+        )
     if version != VERSION:
         raise LedgerError(f"{key} has format {version}; this release reads {VERSION}: upgrade.")
     return entry
+
+
+def _is(kind: type[T], value: Any) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not {kind.__name__}")
+    return value

@@ -96,7 +96,7 @@ class Vpcs(Resource, listed_by=VPCS):
     is_default = Column(pl.Boolean, "Whether AWS made it with the account.", source=VPCS)
     interface_count = Column(pl.Int64, "Network interfaces in it.", source=INTERFACES)
     flow_logs = Column(pl.List(pl.String), "Flow logs of the VPC itself.", source=LOGS)
-    subnets = Column(pl.List(pl.String), "", source=SUBNETS)
+    subnets = Column(pl.List(pl.String), "Ids of its subnets, sorted.", source=SUBNETS)
     unlogged_subnets = Column(pl.List(pl.String), "Without a flow log of their own.", source=LOGS)
 
 
@@ -106,8 +106,12 @@ class Subnets(Resource, listed_by=SUBNETS):
     subnet_id = Column(pl.String, '"subnet-..."', source=SUBNETS)
     vpc_id = Column(pl.String, "", source=SUBNETS)
     is_default = Column(pl.Boolean, "Whether AWS made it for a default VPC.", source=SUBNETS)
-    map_public_ip_on_launch = Column(pl.Boolean, "", source=SUBNETS)
-    assign_ipv6_on_creation = Column(pl.Boolean, "", source=SUBNETS)
+    map_public_ip_on_launch = Column(
+        pl.Boolean, "Whether a new interface gets a public IPv4 address.", source=SUBNETS
+    )
+    assign_ipv6_on_creation = Column(
+        pl.Boolean, "Whether a new interface gets an IPv6 address.", source=SUBNETS
+    )
     internet_block = Column(
         pl.String, "Block Public Access: off | block-ingress | block-bidirectional", source=SUBNETS
     )
