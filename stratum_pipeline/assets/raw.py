@@ -5,6 +5,7 @@ in, and memory holds only the accounts being read.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -127,15 +128,18 @@ def load(stratum: Deployment, module: Module, account: str) -> tuple[Reading, st
     if marked is None:
         return None
     about = marked.row(0, named=True)
-    tables = [c.table for c in module.collectors]
-    found = {t: stratum.data.read_table(module.name, t.label, account) for t in tables}
     reading = Reading(
         module=module,
         account_id=account,
         started_at=about["started_at"],
         finished_at=about["finished_at"],
         regions=(),
-        inventory={t: t.frame() if rows is None else rows for t, rows in found.items()},
+        inventory={},
         coverage=marked.select(Coverage.schema().names()),
     )
+    if reading.outcome != "failed":  # else what lies there is of an earlier scan
+        tables = [c.table for c in module.collectors]
+        found = {t: stratum.data.read_table(module.name, t.label, account) for t in tables}
+        rows = {t: t.frame() if rows is None else rows for t, rows in found.items()}
+        reading = replace(reading, inventory=rows)
     return reading, about["scan_id"]
