@@ -45,6 +45,7 @@ def main() -> None:
                 data=str(home / name / "data"),
                 vault=str(home / name / "vault"),
                 external_id=organization.external_id,
+                accounts_at_once=1,  # as the direct run: threads cost CPU of their own
             )
 
         plain = directly(settings("plain"))

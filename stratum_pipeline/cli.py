@@ -348,9 +348,15 @@ def _list(
         writer.writerow(flat.columns)
         writer.writerows(flat.iter_rows())
     else:
-        table = Table(box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold", expand="title" in columns)
         for name in columns:
-            table.add_column(name.replace("_", " "), overflow="ellipsis", no_wrap=True)
+            # Prose and ARNs share what the others leave.
+            table.add_column(
+                name.replace("_", " "),
+                overflow="ellipsis",
+                no_wrap=True,
+                ratio={"title": 3, "resource_arn": 2, "unverified": 1}.get(name),
+            )
         for row in frame.head(limit).to_dicts():
             table.add_row(*("" if row[n] is None else show(row[n]) for n, show in columns.items()))
         out.print(table)

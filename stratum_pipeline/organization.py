@@ -4,7 +4,6 @@ Sources: sts:GetCallerIdentity, sts:AssumeRole, organizations:ListAccounts, List
 ListOrganizationalUnitsForParent, ListAccountsForParent, ListTagsForResource.
 """
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 
 from .kernel.coverage import REFUSALS, Outcome, Refusal, classify
+from .kernel.session import environment_session
 from .lifecycle.events import Accounts
 
 # The sessions of all accounts share what botocore knows of AWS: 26 ms a client without.
@@ -69,10 +69,7 @@ class Access:
     def __init__(self, role: str, external_id: str = "", session: boto3.Session | None = None):
         self.role, self.external_id = role, external_id
         try:
-            # Every SDK but boto3 reads AWS_REGION.
-            self.session = session or boto3.Session(
-                region_name=os.environ.get("AWS_REGION") or None
-            )
+            self.session = session or environment_session()
         except BotoCoreError as error:  # AWS_PROFILE names none
             raise _refused(error, NO_CREDENTIALS, SIGN_IN) from error
         self._caller: Caller | None = None

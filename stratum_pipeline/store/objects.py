@@ -13,10 +13,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
 import polars as pl
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from stratum_pipeline.kernel.session import environment_session
 
 from . import files
 from .errors import AlreadyExists, Conflict, NotFound, StoreError, from_aws, from_os
@@ -161,7 +162,7 @@ class S3Store(ObjectStore):
     def __init__(self, bucket: str, prefix: str = "", client: Any = None) -> None:
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._session = boto3.Session()
+        self._session = environment_session()
         # A lost reply is retried, and then a create finds its own first attempt: AlreadyExists.
         self._s3 = client or self._session.client(
             "s3",
