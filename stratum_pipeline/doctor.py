@@ -90,7 +90,9 @@ def _roles(stratum: Deployment, accounts: list[str]) -> Iterator[Check]:
 def _regions(stratum: Deployment, account: str) -> Check:
     if stratum.regions:
         return Check("regions", "ok", ", ".join(stratum.regions))
-    module = stratum.modules[0]
+    module = next((m for m in stratum.modules if m.regional), None)
+    if module is None:
+        return Check("regions", "ok", "no module that is switched on goes by region")
     try:
         session = stratum.access.enter(account, module.name)
     except AccessError as error:

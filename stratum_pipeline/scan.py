@@ -82,7 +82,7 @@ def scan_account(
         reading = read_module(session, account_id, one, regions)
         readings.append(reading)
         # Where they could not be told, each module asks, and has the gap among its own.
-        if not (reading.coverage["region"] == EVERYWHERE).any():
+        if one.regional and not (reading.coverage["region"] == EVERYWHERE).any():
             regions = reading.regions
     verdicts = [judge(reading) for reading in readings]
     return ScanResult(
@@ -113,7 +113,10 @@ def read_module(
     home = session.region_name or HOME
     partition = session.get_partition_for_region(home)
     account = Account(session, account_id, module.operations, partition)
-    asked = list(dict.fromkeys(regions)) if regions else enabled_regions(account, home)
+    if regions:
+        asked = list(dict.fromkeys(regions))
+    else:
+        asked = enabled_regions(account, home) if module.regional else [home]
     inventory = collect(account, module.collectors, asked)
     finished = datetime.now(UTC)
     return Reading(

@@ -16,6 +16,12 @@ class Module:
     correlations: tuple[Correlation, ...] = ()
 
     @property
+    def regional(self) -> bool:
+        """Whether any of its tables is asked for in every region."""
+        return any(c.table.regional for c in self.collectors)
+
+    @property
     def operations(self) -> frozenset[str]:
         """Every AWS operation it may call; its role's policy is generated from this."""
-        return frozenset({REGIONS}).union(*(c.operations for c in self.collectors))
+        regions = {REGIONS} if self.regional else frozenset[str]()
+        return frozenset(regions).union(*(c.operations for c in self.collectors))
