@@ -22,6 +22,7 @@ from .fold import State, findings, fold
 from .queue import build
 
 _READS_AT_ONCE = 16
+_PAIR = ["account_id", "module"]
 
 
 def rule_set(rules: Iterable[Rule]) -> pl.DataFrame:
@@ -68,13 +69,15 @@ def record(
     """
     rules = list(rules)
     every = _scans(data, set(modules))
+    overtaken = every.clear()
     accounts = data.read_accounts()
     said: dict[str, Any] = {"state": current(ledger)}
 
     def compose(head: Head) -> dict[str, Any] | None:
+        nonlocal overtaken
         state = current(ledger, said["state"])
         said["state"] = state
-        scans = newer(every, state.scans)
+        scans = newer(every, state.scans).join(overtaken, on=_PAIR, how="anti")
         said["ignored"] = every.height - scans.height
         now = state.accounts if accounts is None else accounts
         rows = _diff(ledger, data, state, scans, rules, now)
@@ -82,6 +85,10 @@ def record(
         if scans.is_empty() and rows.is_empty():
             return None
         populations = _parts(data, "populations", scans, Populations)
+        # Asked after all parts were read: one that a later scan began to replace waits for it.
+        if (late := _overtaken(data, scans)).height:
+            overtaken = pl.concat([overtaken, late])
+            return compose(head)
         return {
             "scan_id": scan_id,
             "outcomes": dict(sorted(scans["outcome"].value_counts().iter_rows())),
@@ -206,6 +213,18 @@ def _scans(data: Data, modules: set[str]) -> pl.DataFrame:
 
     rows = [row(status) for status in data.statuses() if status["module"] in modules]
     return Scans.frame(rows).sort("account_id", "module")
+
+
+def _overtaken(data: Data, scans: pl.DataFrame) -> pl.DataFrame:
+    """Those of `scans` whose parts may already be a later scan's: it writes its coverage first."""
+
+    def late(row: dict[str, Any]) -> bool:
+        coverage = data.read_part("coverage", row["module"], row["account_id"])
+        return coverage is not None and coverage["started_at"][0] > row["started_at"]
+
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        found = list(pool.map(late, scans.to_dicts()))
+    return scans.filter(pl.Series(found, dtype=pl.Boolean))
 
 
 def _parts(data: Data, kind: Kind, scans: pl.DataFrame, table: type[Table]) -> pl.DataFrame:

@@ -93,6 +93,28 @@ def test_a_late_older_scan_changes_nothing(scan, stratum, public, settings):
     assert public()["status"] == "resolved"
 
 
+def test_verdicts_that_a_later_scan_is_replacing_wait_for_it(scan, stratum, public, monkeypatch):
+    """A scan killed between its verdicts and its status must not lend them to the one before."""
+    scan()
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    whole = read_account(stratum, account, module("s3"))
+    assert store(stratum, whole, "whole")
+    judge_account(stratum, whole, "whole")
+    boto3.client("s3", region_name=REGION).delete_bucket_policy(Bucket="public")
+    cut_short = read_account(stratum, account, module("s3"))
+    assert store(stratum, cut_short, "cut short")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(stratum.data), "write_status", lambda *_: False)
+        judge_account(stratum, cut_short, "cut short")
+
+    def fold():
+        return record(stratum.ledger, stratum.data, stratum.rules, "x", stratum.module_names)
+
+    assert fold().entry is None
+    judge_account(stratum, cut_short, "cut short")
+    assert "resolved" in fold().events["kind"].to_list()
+
+
 def test_runs_are_in_dagster_with_what_they_covered(scan, stratum):
     scan()
     with dg.DagsterInstance.get() as instance:
