@@ -21,7 +21,7 @@ from .assets.raw import BATCH_TAG
 from .definitions import assemble
 from .sensors.schedules import chunks, discover, range_tags, refresh, scan
 from .settings import Settings
-from .store.ledger import Entry, Ledger
+from .store.ledger import Head
 from .triage.read_model import connect, rows
 
 CLI_TAG = "stratum/cli"
@@ -57,7 +57,7 @@ def dagster_home(settings: Settings) -> Path:
     """Dagster's home, DAGSTER_HOME if set, else as settings say; made ready for use."""
     home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home).absolute()
     home.mkdir(parents=True, exist_ok=True)
-    ours = Path(__file__).parents[1] / "dagster.yaml"
+    ours = Path(__file__).with_name("dagster.yaml")
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(ours, home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
@@ -140,7 +140,7 @@ def run_scan(
             chunk = range_tags(first, last, scan_id)
             _run(definitions, scan.name, instance, tags | chunk, selection)
         _run(definitions, refresh.name, instance, tags)
-    return _summary(stratum, before.seq, wanted, chosen)
+    return _summary(stratum, before, scan_id, wanted)
 
 
 def _run(
@@ -171,17 +171,13 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     return "see it in the UI (`stratum up`)"
 
 
-def _summary(stratum: Deployment, before: int, wanted: set[str], modules: Sequence[str]) -> Summary:
-    entry = _last_scan(stratum.ledger, before)
-    changes: dict[str, int] = entry.body["changes"] if entry else {}
+def _summary(stratum: Deployment, before: Head, scan_id: str, wanted: set[str]) -> Summary:
+    entries = [e for e in stratum.ledger.entries(before) if e.body.get("scan_id") == scan_id]
+    changes: dict[str, int] = entries[-1].body["changes"] if entries else {}
     queue = connect(stratum.data)
-    marks = ", ".join("?" * len(wanted)), ", ".join("?" * len(modules))
+    # Not what an earlier scan left of accounts that this one skipped.
     scans = rows(
-        queue,
-        f"SELECT account_id, outcome, calls FROM v1_scans"
-        f" WHERE account_id IN ({marks[0]}) AND module IN ({marks[1]})",
-        *sorted(wanted),
-        *modules,
+        queue, "SELECT account_id, outcome, calls FROM v1_scans WHERE scan_id = ?", scan_id
     )
     outcomes: dict[str, int] = {}
     for (_,), mine in scans.group_by("account_id"):
@@ -206,10 +202,5 @@ def _summary(stratum: Deployment, before: int, wanted: set[str], modules: Sequen
         reopened=changes.get("reopened", 0),
         open=int(shown),
         gaps=int(gaps),
-        entry=entry.seq if entry else 0,
+        entry=entries[-1].seq if entries else 0,
     )
-
-
-def _last_scan(ledger: Ledger, before: int) -> Entry | None:
-    found = [e for e in ledger.entries() if e.seq > before and e.kind == "scanned"]
-    return found[-1] if found else None

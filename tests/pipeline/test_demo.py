@@ -129,6 +129,23 @@ def test_triage_is_shown_at_once_and_its_errors_say_what_to_do(scanned):
     assert listing("findings", "--status", "suppressed") == []
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (["acknowledge"], "acknowledged"),
+        (["assign", "--to", "ann"], "assigned"),
+        (["note", "--note", "seen"], "noted"),
+        (["resolve"], "marked_resolved"),
+    ],
+)
+def test_every_action_is_in_the_timeline_with_who_and_how_sure(scanned, words, kind):
+    finding = listing("findings", "--status", "all", "--severity", "low")[-1]["finding_id"]
+    assert run(app, ["triage", finding, *words]).exit_code == 0
+    event = json.loads(run(app, ["show", finding]).stdout)["events"][-1]
+    assert (event["kind"], event["assurance"]) == (kind, "unauthenticated")
+    assert event["actor"]
+
+
 def test_doctor_finds_nothing_missing(scanned):
     result = run(app, ["doctor"])
     assert result.exit_code == 0, result.output

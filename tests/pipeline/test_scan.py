@@ -1,5 +1,7 @@
 """`stratum scan`, again and again: what it adds, and what it must not."""
 
+from dataclasses import replace
+
 import boto3
 import dagster as dg
 import polars as pl
@@ -11,8 +13,6 @@ from stratum_pipeline.registry import module
 from stratum_pipeline.store.ledger import Head
 
 from .conftest import REGION, entries
-
-SCAN_LISTS_ALL = 3  # account x module
 
 
 def test_a_scan_opens_what_is_wrong_as_baseline(scan, queue, public, stratum):
@@ -62,6 +62,24 @@ def test_a_scan_of_one_module_says_nothing_of_the_others(scan, queue):
     summary = scan(modules=["s3"])
     assert summary.resolved > 0
     assert queue().filter(pl.col("module") != "s3").equals(before)
+
+
+def test_an_account_suspended_since_is_skipped_and_its_findings_stay(
+    scan, stratum, public, monkeypatch
+):
+    scan()
+    real = type(stratum.access).discover
+
+    def suspended(self):
+        found = real(self)
+        rows = found.accounts.with_columns(status=pl.lit("SUSPENDED"))
+        return replace(found, accounts=rows)
+
+    monkeypatch.setattr(type(stratum.access), "discover", suspended)
+    summary = scan()
+    assert (summary.accounts, summary.calls, summary.resolved) == ({"skipped": 1}, 0, 0)
+    assert public()["status"] == "open"
+    assert "SUSPENDED" in public()["unverified"]
 
 
 def test_a_scan_of_another_region_resolves_nothing(settings, scan, queue):
