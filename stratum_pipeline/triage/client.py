@@ -14,18 +14,13 @@ import httpx
 from pydantic import ValidationError
 
 from . import contract as c
+from .problems import ApiError
+
+__all__ = ["ApiError", "Client", "Unreachable"]
 
 API_URL = "STRATUM_API_URL"
 SECONDS = 30.0
 Answer = TypeVar("Answer", bound=c.Model)
-
-
-class ApiError(Exception):
-    """The API refused; `problem` says what and why."""
-
-    def __init__(self, problem: c.Problem) -> None:
-        super().__init__(problem.detail)
-        self.problem = problem
 
 
 class Unreachable(Exception):
