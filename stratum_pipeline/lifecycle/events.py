@@ -15,14 +15,20 @@ class Kind(enum.StrEnum):
     REOPENED = "reopened"
     CHANGED = "changed"  # severity, rule version, exposure or evidence
     ACCOUNT_CHANGED = "account_changed"  # name, OU, tags or status
-    # By people, each an entry of its own; body: {finding_ids, ...}.
+    # By people, each an entry of its own; body: {finding_ids | findings (a payload), ...}.
     ACKNOWLEDGED = "acknowledged"
     ASSIGNED = "assigned"  # to: "" unassigns
     NOTED = "noted"  # note
     SUPPRESSED = "suppressed"  # reason, note, until ("" for no end)
     UNSUPPRESSED = "unsuppressed"
     MARKED_RESOLVED = "marked_resolved"
+    MARKED_OPEN = "marked_open"  # takes marked_resolved back
 
+
+VIEW_SAVED = "view_saved"
+"""A person's set of filters, by name; body {name, shared, query}."""
+VIEW_DELETED = "view_deleted"
+"""Body {name, shared}."""
 
 SCANNED = "scanned"
 """The entry that every run adds: body {scan_id, outcomes, scans, populations, rules, events}."""
@@ -34,6 +40,7 @@ BY_PEOPLE = (
     Kind.SUPPRESSED,
     Kind.UNSUPPRESSED,
     Kind.MARKED_RESOLVED,
+    Kind.MARKED_OPEN,
 )
 
 
@@ -97,6 +104,10 @@ class Rules(Table):
     rationale = Column(pl.String, "")
     remediation = Column(pl.String, "")
     criteria = Column(pl.List(pl.String), "SOC 2 criteria.")
+    facts = Column(
+        pl.List(pl.Struct({"name": pl.String, "doc": pl.String, "source": pl.String})),
+        'The columns its evidence shows; source is the AWS operation, "" if computed.',
+    )
 
 
 class LatestRules(Table):

@@ -13,9 +13,20 @@ from typing import Any
 import polars as pl
 
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Table
+from stratum_pipeline.store.encoding import canonical
 from stratum_pipeline.store.ledger import Entry, Head
 
-from .events import BODY, BY_PEOPLE, SCANNED, Accounts, Events, Kind, Scans
+from .events import (
+    BODY,
+    BY_PEOPLE,
+    SCANNED,
+    VIEW_DELETED,
+    VIEW_SAVED,
+    Accounts,
+    Events,
+    Kind,
+    Scans,
+)
 
 _ROWS = 10**9  # events an entry may hold: order = seq * _ROWS + row, within 63 bits
 
@@ -48,6 +59,30 @@ class LastScans(Scans):
     )
 
 
+class Entries(Table):
+    """One row per ledger entry."""
+
+    seq = Column(pl.Int64, "")
+    id = Column(pl.String, "Of whoever wrote it: the same for a repeated request.")
+    at = Column(TIMESTAMP, "When it was appended.")
+    actor = Column(pl.String, "")
+    actor_kind = Column(pl.String, "person | system")
+    assurance = Column(pl.String, "")
+    kind = Column(pl.String, "")
+    findings = Column(pl.Int64, "How many findings it speaks of.")
+    body = Column(pl.String, "The body as JSON, without ids and digests of payloads.")
+
+
+class Views(Table):
+    """Saved views: one row each, the last saved."""
+
+    owner = Column(pl.String, "Who saved it.")
+    name = Column(pl.String, "")
+    shared = Column(pl.Boolean, "Everybody sees it; names of shared views are one space.")
+    query = Column(pl.String, "JSON: the filters as the address bar has them.")
+
+
+_BULK = ("finding_ids", "findings", "scans", "populations", "rules", "events")
 _BODIES = pl.Schema({"order": pl.Int64} | {n: Events.schema()[n] for n in BODY})
 _SLOTS = {
     Kind.OPENED: "status",
@@ -58,6 +93,7 @@ _SLOTS = {
     Kind.SUPPRESSED: "suppressed",
     Kind.UNSUPPRESSED: "suppressed",
     Kind.MARKED_RESOLVED: "marked",
+    Kind.MARKED_OPEN: "marked",
 }
 
 
@@ -70,14 +106,19 @@ class State:
     bodies: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_BODIES))
     scans: pl.DataFrame = field(default_factory=LastScans.frame)
     accounts: pl.DataFrame = field(default_factory=Accounts.frame)
+    entries: pl.DataFrame = field(default_factory=Entries.frame)  # of Entries, in order
+    views: pl.DataFrame = field(default_factory=Views.frame)
 
 
 def fold(state: State, entries: Iterable[Entry], payload: Callable[[str], pl.DataFrame]) -> State:
     """`state` carried forward by `entries`; `payload` reads a bulk body by its digest."""
     timeline, bodies = [state.timeline], [state.bodies]
     scans, accounts, head = [state.scans], [state.accounts], state.head
+    written: list[dict[str, Any]] = []
+    views = {_view_key(row): row for row in state.views.to_dicts()}
     for entry in entries:
         head = entry.head
+        touched = 0
         if entry.kind == SCANNED:
             scans.append(_scans(entry, payload))
             if entry.body["events"]:
@@ -86,11 +127,18 @@ def fold(state: State, entries: Iterable[Entry], payload: Callable[[str], pl.Dat
                     .with_row_index("order")
                     .with_columns(order=pl.lit(entry.seq * _ROWS) + pl.col("order").cast(pl.Int64))
                 )
-                timeline.append(_by_system(entry, events))
+                rows = _by_system(entry, events)
+                touched = rows.height
+                timeline.append(rows)
                 bodies.append(events.filter(pl.col("title").is_not_null()).select(_BODIES.names()))
                 accounts.append(_accounts(events))
         elif entry.kind in BY_PEOPLE:
-            timeline.append(_by_person(entry))
+            rows = _by_person(entry, payload)
+            touched = rows.height
+            timeline.append(rows)
+        elif entry.kind in (VIEW_SAVED, VIEW_DELETED):
+            _keep_view(views, entry)
+        written.append(_entry(entry, touched))
     # Later rows win everywhere; what never was complete, or never judged, stays null.
     return State(
         head=head,
@@ -100,7 +148,36 @@ def fold(state: State, entries: Iterable[Entry], payload: Callable[[str], pl.Dat
         .with_columns(pl.col("complete_at", "rules").forward_fill().over("account_id", "module"))
         .unique(["account_id", "module"], keep="last", maintain_order=True),
         accounts=pl.concat(accounts).unique("account_id", keep="last").sort("account_id"),
+        entries=pl.concat([state.entries, Entries.frame(written)]),
+        views=Views.frame(views.values()).sort("shared", "name", "owner"),
     )
+
+
+def _entry(entry: Entry, touched: int) -> dict[str, Any]:
+    said = {name: value for name, value in entry.body.items() if name not in _BULK}
+    return {
+        "seq": entry.seq,
+        "id": entry.id,
+        "at": entry.at,
+        "actor": entry.actor["id"],
+        "actor_kind": entry.actor["kind"],
+        "assurance": entry.actor["assurance"],
+        "kind": entry.kind,
+        "findings": touched,
+        "body": canonical(said).decode(),
+    }
+
+
+def _view_key(view: dict[str, Any]) -> tuple[str, str]:
+    return "" if view["shared"] else view["owner"], view["name"]
+
+
+def _keep_view(views: dict[tuple[str, str], dict[str, Any]], entry: Entry) -> None:
+    view = {"owner": entry.actor["id"], "name": entry.body["name"], "shared": entry.body["shared"]}
+    views.pop(_view_key(view), None)
+    if entry.kind == VIEW_SAVED:
+        query = canonical(entry.body["query"]).decode()
+        views[_view_key(view)] = view | {"query": query}
 
 
 def _scans(entry: Entry, payload: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
@@ -126,25 +203,27 @@ def _by_system(entry: Entry, events: pl.DataFrame) -> pl.DataFrame:
     return _timeline(entry, rows)
 
 
-def _by_person(entry: Entry) -> pl.DataFrame:
+def _by_person(entry: Entry, payload: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
     body = entry.body
     until = body.get("until") or None
-    rows: list[dict[str, Any]] = [
-        {
-            "order": entry.seq * _ROWS + row,
-            "at": entry.at,
-            "finding_id": finding_id,
-            "kind": entry.kind,
-            "cause": "",
-            "reset": False,
-            "to": body.get("to"),
-            "note": body.get("note"),
-            "reason": body.get("reason"),
-            "until": until and datetime.fromisoformat(until),
-        }
-        for row, finding_id in enumerate(body["finding_ids"])
-    ]
-    return _timeline(entry, Timeline.frame(rows).drop("seq", "actor", "assurance"))
+    if "findings" in body:
+        ids = payload(body["findings"])["finding_id"]
+    else:
+        ids = pl.Series("finding_id", body["finding_ids"], pl.String)
+    rows = (
+        ids.to_frame()
+        .with_row_index("order")
+        .with_columns(
+            order=pl.lit(entry.seq * _ROWS) + pl.col("order").cast(pl.Int64),
+            at=pl.lit(entry.at, TIMESTAMP),
+            kind=pl.lit(entry.kind),
+            cause=pl.lit(""),
+            reset=pl.lit(False),
+            until=pl.lit(datetime.fromisoformat(until) if until else None, TIMESTAMP),
+            **{name: pl.lit(body.get(name), pl.String) for name in ("to", "note", "reason")},
+        )
+    )
+    return _timeline(entry, rows)
 
 
 def _timeline(entry: Entry, rows: pl.DataFrame) -> pl.DataFrame:
@@ -202,7 +281,7 @@ def findings(state: State, as_of: datetime) -> pl.DataFrame:
             suppressed_at="at",
             suppressed_until="until",
         ),
-        slot("marked", marked_by="actor", marked_at="at"),
+        slot("marked", marked_kind="kind", marked_by="actor", marked_at="at"),
     )
     for part in parts:
         rows = rows.join(part, on="finding_id", how="left", maintain_order="left")
@@ -223,7 +302,12 @@ def findings(state: State, as_of: datetime) -> pl.DataFrame:
             & (pl.col("suppressed_until").is_null() | (pl.col("suppressed_until") > as_of)),
             *(f"suppressed_{n}" for n in ("reason", "note", "by", "at", "until")),
         ),
-        *_while((pl.col("marked_order") > status_order), "marked_by", "marked_at"),
+        *_while(
+            (pl.col("marked_order") > status_order)
+            & (pl.col("marked_kind") == Kind.MARKED_RESOLVED),
+            "marked_by",
+            "marked_at",
+        ),
         system=system.otherwise(pl.lit("open")),
     ).with_columns(
         status=pl.when((pl.col("system") == "resolved") | pl.col("marked_at").is_not_null())

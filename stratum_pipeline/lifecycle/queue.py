@@ -42,7 +42,8 @@ def build(
     correlations: Iterable[Correlation],
     modules: Iterable[str],
 ) -> dict[str, pl.DataFrame]:
-    """The frames of the read model by name: findings, details, events, accounts, scans.
+    """The frames of the read model by name: findings, details, events, accounts, scans,
+    entries, views.
 
     failing: finding_id, verified_at of what the latest scans saw fail. unknowns: of Unknowns,
     from the latest scans. modules: those switched on.
@@ -59,6 +60,8 @@ def build(
         "events": state.timeline.sort("finding_id", "order"),
         "accounts": state.accounts,
         "scans": state.scans.sort("account_id", "module"),
+        "entries": state.entries,
+        "views": state.views,
     }
 
 

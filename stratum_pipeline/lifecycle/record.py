@@ -38,6 +38,14 @@ def rule_set(rules: Iterable[Rule]) -> pl.DataFrame:
             "rationale": rule.rationale,
             "remediation": rule.remediation,
             "criteria": list(rule.criteria),
+            "facts": [
+                {
+                    "name": n,
+                    "doc": rule.table.columns[n].doc,
+                    "source": rule.table.columns[n].source,
+                }
+                for n in rule.reads
+            ],
         }
         for rule in rules
     )
@@ -140,6 +148,7 @@ def publish(
         "rule_id", "account_id", "region"
     )
     frames["rules"] = rule_set(rules).sort("rule_id")
+    frames["modules"] = pl.DataFrame({"module": modules}, schema={"module": pl.String})
     head = {"seq": state.head.seq, "digest": state.head.digest, "as_of": as_of.isoformat()}
     data.publish_queue(as_of.strftime("%Y%m%dT%H%M%S.%fZ"), frames, head)
     return frames

@@ -110,14 +110,16 @@ class Ledger:
         actor: dict[str, str],
         compose: Callable[[Head], dict[str, Any] | None],
         known: Head | None = None,
+        mark: str = "",
     ) -> Entry | None:
         """Append one entry whose body `compose` gives for the head it will follow.
 
         `compose` is asked again whenever another writer came first, so that it can look
         at what that one wrote; it may return None (nothing to say) or raise (no longer
-        valid). A reply that was lost counts as stored if the entry is found to be ours.
+        valid). A reply that was lost counts as stored if the entry is found to be ours: it
+        has `mark` as its id, a fresh one by default.
         """
-        mark, busy = str(uuid.uuid4()), 0
+        mark, busy = mark or str(uuid.uuid4()), 0
         head = self.head(known)
         while True:
             body = compose(head)

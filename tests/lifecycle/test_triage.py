@@ -1,13 +1,12 @@
 """What people say is checked against what is so."""
 
+import json
 from typing import Any
 
-import polars as pl
 import pytest
 
 from stratum_pipeline.lifecycle.events import Kind
-from stratum_pipeline.lifecycle.triage import TriageError, triage
-from stratum_pipeline.store.vault import Vault
+from stratum_pipeline.lifecycle.triage import TriageError, delete_view, save_view, triage
 
 from .conftest import Place
 from .make import ANN, fail, fid, hour
@@ -15,22 +14,12 @@ from .make import ANN, fail, fid, hour
 
 @pytest.fixture
 def place(place: Place) -> Place:
-    """Twenty findings: two of them begin alike."""
     place.scan(1, *(fail(f"n{n}") for n in range(20)))
     place.record()
     return place
 
 
-def alike(place: Place) -> str:
-    ids = place.publish()["findings"]["finding_id"].sort()
-    first = ids.str.slice(0, 1)
-    return str(first.filter(first.is_duplicated())[0])
-
-
 REFUSED: dict[str, tuple[Kind, list[str], dict[str, Any], str]] = {
-    "unknown id": (Kind.ACKNOWLEDGED, ["beef" * 16], {}, "no finding 'beef.*stratum findings"),
-    "one of them unknown": (Kind.ACKNOWLEDGED, [fid("n1"), "x"], {}, "no finding 'x'"),
-    "empty id": (Kind.ACKNOWLEDGED, [""], {}, "name a finding"),
     "no id": (Kind.ACKNOWLEDGED, [], {}, "name at least one finding"),
     "no note": (Kind.NOTED, [fid("n1")], {}, "a note is needed"),
     "blank note": (Kind.NOTED, [fid("n1")], {"note": " \n"}, "a note is needed"),
@@ -64,6 +53,12 @@ REFUSED: dict[str, tuple[Kind, list[str], dict[str, Any], str]] = {
         {"note": "x", "reason": "accepted_risk", "until": hour(50)},
         "is past",
     ),
+    "until a time of no zone": (
+        Kind.SUPPRESSED,
+        [fid("n1")],
+        {"note": "x", "reason": "accepted_risk", "until": hour(60).replace(tzinfo=None)},
+        "names no moment: give it a UTC offset",
+    ),
     "not for people": (Kind.RESOLVED, [fid("n1")], {}, "resolved is not for people to say"),
 }
 
@@ -76,14 +71,8 @@ def test_it_says_why_not(place: Place, case: str):
     assert place.kinds() == ["scanned"]
 
 
-def test_an_ambiguous_beginning(place: Place):
-    with pytest.raises(TriageError, match=r"begins the ids of \d+ findings: give more of it"):
-        place.says(Kind.ACKNOWLEDGED, alike(place))
-    assert place.kinds() == ["scanned"]
-
-
-def test_beginnings_are_enough(place: Place):
-    entry = place.says(Kind.ASSIGNED, fid("n2")[:12], fid("n1")[:12], fid("n1"), to="bob")
+def test_findings_are_named_once_and_in_order(place: Place):
+    entry = place.says(Kind.ASSIGNED, fid("n2"), fid("n1"), fid("n1"), to="bob")
     assert entry.body == {
         "finding_ids": sorted([fid("n1"), fid("n2")]),
         "note": "",
@@ -91,6 +80,59 @@ def test_beginnings_are_enough(place: Place):
     }
     assert (entry.actor, entry.kind) == (ANN, "assigned")
     assert place.queue("n1")["assignee"] == "bob"
+
+
+def test_many_findings_stand_in_a_payload(place: Place, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("stratum_pipeline.lifecycle.triage.INLINE", 3)
+    ids = [fid(f"n{n}") for n in range(20)]
+    entry = place.says(Kind.ASSIGNED, *ids, to="bob")
+    assert "finding_ids" not in entry.body
+    frames = place.publish()
+    assert frames["findings"]["assignee"].to_list() == ["bob"] * 20
+    assert frames["entries"].row(-1, named=True)["findings"] == 20
+
+
+def test_marked_open_takes_marked_resolved_back(place: Place):
+    place.says(Kind.MARKED_RESOLVED, fid("n1"))
+    assert place.queue("n1")["status"] == "resolved"
+    place.says(Kind.MARKED_OPEN, fid("n1"))
+    row = place.queue("n1")
+    assert (row["status"], row["marked_by"]) == ("open", None)
+
+
+def test_views_are_kept_by_owner_and_name(place: Place):
+    bob = ANN | {"id": "bob"}
+
+    def kept() -> list[tuple[str, str, bool, str]]:
+        rows = place.publish()["views"]
+        return [(r["owner"], r["name"], r["shared"], r["query"]) for r in rows.to_dicts()]
+
+    save_view(place.ledger, ANN, "mine", {"severity": ["high"]}, shared=False)
+    save_view(place.ledger, bob, "mine", {}, shared=False)
+    save_view(place.ledger, bob, "ours", {}, shared=True)
+    save_view(place.ledger, ANN, "ours", {"text": ["x"]}, shared=True)
+    save_view(place.ledger, ANN, "mine", {"severity": ["low"]}, shared=False)
+    ours = (ANN["id"], "ours", True, '{"text":["x"]}')
+    assert kept() == [
+        (ANN["id"], "mine", False, '{"severity":["low"]}'),
+        ("bob", "mine", False, "{}"),
+        ours,
+    ]
+    delete_view(place.ledger, ANN, "mine", shared=False)
+    assert kept() == [("bob", "mine", False, "{}"), ours]
+    delete_view(place.ledger, bob, "ours", shared=True)
+    assert kept() == [("bob", "mine", False, "{}")]
+
+
+def test_every_entry_is_listed_with_what_it_speaks_of(place: Place):
+    place.says(Kind.NOTED, fid("n1"), fid("n2"), note="look")
+    rows = place.publish()["entries"].to_dicts()
+    assert [(r["seq"], r["kind"], r["findings"], r["actor_kind"]) for r in rows] == [
+        (1, "scanned", 20, "system"),
+        (2, "noted", 2, "person"),
+    ]
+    assert rows[1]["body"] == '{"note":"look"}'
+    assert set(json.loads(rows[0]["body"])) == {"scan_id", "outcomes", "changes"}
 
 
 def test_a_suppression_lands_whole(place: Place):
@@ -101,23 +143,3 @@ def test_a_suppression_lands_whole(place: Place):
     assert place.queue("n1", as_of=hour(61))["status"] == "open"
     place.says(Kind.SUPPRESSED, fid("n2"), reason="false_positive", note="x")
     assert place.queue("n2")["suppressed_until"] is None
-
-
-def test_it_is_checked_again_on_the_newer_head(place: Place):
-    """A beginning that another writer's findings made ambiguous is refused, not guessed."""
-    letter = fid("n1")[:2]
-    names = (f"m{n}" for n in range(10**6))
-    twin = next(name for name in names if fid(name).startswith(letter))
-    ids = place.publish()["findings"].filter(pl.col("finding_id").str.starts_with(letter))
-    assert ids.height == 1
-
-    class Racing(Vault):
-        def create(self, key: str, data: bytes) -> None:
-            if place.kinds() == ["scanned"]:
-                place.scan(2, *(fail(f"n{n}") for n in range(20)), fail(twin))
-                place.record()
-            super().create(key, data)
-
-    with pytest.raises(TriageError, match="begins the ids of 2 findings"):
-        place.with_vault(Racing(place.ledger.vault._store)).says(Kind.ACKNOWLEDGED, letter)
-    assert place.kinds() == ["scanned", "scanned"]
