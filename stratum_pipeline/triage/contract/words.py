@@ -1,0 +1,107 @@
+"""What the rest of the contract is made of: vocabulary, people, snapshots, problems."""
+
+import enum
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+VERSION = "1.0.0"
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Severity = Literal["critical", "high", "medium", "low"]
+Status = Literal["open", "suppressed", "resolved"]
+Age = Literal["under_7_days", "7_to_30_days", "30_to_90_days", "over_90_days"]
+Cause = Literal[
+    "new",
+    "baseline",
+    "regressed",
+    "not_fixed",
+    "fixed",
+    "gone",
+    "rule_changed",
+    "rule_retired",
+    "account_closed",
+]
+Reason = Literal["accepted_risk", "false_positive", "compensating_control", "not_applicable"]
+Action = Literal[
+    "acknowledged",
+    "assigned",
+    "noted",
+    "suppressed",
+    "unsuppressed",
+    "marked_resolved",
+    "marked_open",
+]
+Scope = Annotated[
+    str,
+    Field(
+        pattern=r"^(organization|ou:.+|account:\d{12}|module:[a-z0-9_]+)$",
+        description='"organization", "ou:Root/Workloads" (and below), "account:123456789012" '
+        'or "module:s3"',
+    ),
+]
+FindingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Limit = Annotated[int, Field(ge=1, le=500)]
+Cursor = Annotated[str, Field(description="`next` of the page before; empty for the first")]
+
+
+class Role(enum.StrEnum):
+    """What a person may do; each may do what those before it may."""
+
+    VIEWER = "viewer"  # read
+    TRIAGER = "triager"  # say something of findings, save own views
+    APPROVER = "approver"  # share views
+    OPERATOR = "operator"  # everything
+
+    def may(self, asked: "Role") -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(asked)
+
+
+class Nothing(Model):
+    """An operation that asks for nothing."""
+
+
+class Me(Model):
+    """Who asks, as the server verified it."""
+
+    id: str
+    role: Role
+    assurance: Literal["unauthenticated", "alb", "oidc"] = Field(
+        description="who vouches for the id; unauthenticated: the operating system's user"
+    )
+    mode: Literal["local", "alb", "oidc"]
+
+
+class Session(Model):
+    """What to send as `Authorization: Bearer` from now on."""
+
+    token: str
+    expires_at: datetime
+
+
+class Snapshot(Model):
+    """What an answer was read from."""
+
+    id: str
+    as_of: datetime = Field(description="when the queue was built")
+    seq: int = Field(description="ledger entry it shows, people's own later ones included")
+
+
+class ScopeQuery(Model):
+    scope: Scope = "organization"
+
+
+class Problem(BaseModel):
+    """RFC 9457, sent as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[str, ...] = ()

@@ -1,0 +1,54 @@
+"""What people say, and the views they save."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from .findings import Filter
+from .words import Action, FindingId, Model, Reason
+
+
+class Record(Model):
+    """Something a person says of findings, by ids or by filter.
+
+    `note` is asked of suppressed and noted, `reason` of suppressed, `to` of assigned ("" for
+    nobody); `until` ends a suppression. With a filter, `expected` is how many findings the
+    person saw it match: if it matches another number by now, nothing is recorded (409).
+    """
+
+    kind: Action
+    finding_ids: tuple[FindingId, ...] = Field((), max_length=10_000)
+    filter: Filter | None = None
+    expected: int | None = Field(None, ge=0)
+    dry_run: bool = Field(False, description="only count")
+    note: str = Field("", max_length=4000)
+    to: str = Field("", max_length=200)
+    reason: Reason | None = None
+    until: datetime | None = None
+    idempotency_key: str = Field(
+        "", max_length=100, description="the header Idempotency-Key does the same"
+    )
+
+
+class Recorded(Model):
+    matched: int
+    entry: int | None = Field(description="ledger entry; null for a dry run")
+    replayed: bool = Field(description="the same key had recorded it before")
+
+
+class View(Model):
+    """A named set of filters, as it stands in the address bar."""
+
+    name: str = Field(min_length=1, max_length=60)
+    query: dict[str, tuple[str, ...]]
+    shared: bool = False
+    owner: str = Field("", description="set by the server")
+
+
+class ViewKey(Model):
+    name: str
+    shared: bool = False
+
+
+class Views(Model):
+    items: tuple[View, ...] = Field(description="the asker's own, and shared ones")
