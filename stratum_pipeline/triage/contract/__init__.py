@@ -167,41 +167,44 @@ class Operation:
     doc: str
 
 
-OPERATIONS = tuple(
-    Operation(*row)
-    for row in (
-        ("me", "GET", "/v1/me", Nothing, Me, Role.VIEWER, "Who asks, and what they may do"),
-        ("seen", "GET", "/v1/seen", ScopeQuery, Seen, Role.VIEWER, "How complete the picture is"),
-        ("findings", "GET", "/v1/findings", FindingsQuery, Findings, Role.VIEWER, "Findings"),
-        ("facets", "GET", "/v1/facets", Filter, Facets, Role.VIEWER, "Counts to filter by"),
-        ("groups", "GET", "/v1/groups", GroupsQuery, Groups, Role.VIEWER, "Findings in groups"),
-        (
-            "finding",
-            "GET",
-            "/v1/findings/{finding_id}",
-            FindingQuery,
-            Finding,
-            Role.VIEWER,
-            "One finding: evidence, priority, remediation, timeline",
-        ),
-        ("coverage", "GET", "/v1/coverage", CoverageQuery, Coverage, Role.VIEWER, "The matrix"),
-        ("gaps", "GET", "/v1/gaps", GapsQuery, Gaps, Role.VIEWER, "What could not be seen"),
-        ("accounts", "GET", "/v1/accounts", AccountsQuery, Accounts, Role.VIEWER, "Accounts"),
-        ("rules", "GET", "/v1/rules", ScopeQuery, Rules, Role.VIEWER, "Rules and populations"),
-        ("overview", "GET", "/v1/overview", ScopeQuery, Overview, Role.VIEWER, "The figures"),
-        (
-            "activity",
-            "GET",
-            "/v1/activity",
-            ActivityQuery,
-            Activities,
-            Role.VIEWER,
-            "The ledger, newest first",
-        ),
-        ("people", "GET", "/v1/people", Nothing, People, Role.VIEWER, "Whom to assign to"),
-        ("views", "GET", "/v1/views", Nothing, Views, Role.VIEWER, "Saved views"),
-        ("record", "POST", "/v1/events", Record, Recorded, Role.TRIAGER, "Say it of findings"),
-        ("save_view", "POST", "/v1/views", View, Views, Role.TRIAGER, "Save a view"),
-        ("delete_view", "DELETE", "/v1/views", ViewKey, Views, Role.TRIAGER, "Delete a view"),
-    )
+OPERATIONS = (
+    Operation("me", "GET", "/v1/me", Nothing, Me, Role.VIEWER, "Who asks, and what they may do"),
+    Operation(
+        "seen", "GET", "/v1/seen", ScopeQuery, Seen, Role.VIEWER, "How complete the picture is"
+    ),
+    Operation("findings", "GET", "/v1/findings", FindingsQuery, Findings, Role.VIEWER, "Findings"),
+    Operation("facets", "GET", "/v1/facets", Filter, Facets, Role.VIEWER, "Counts to filter by"),
+    Operation(
+        "groups", "GET", "/v1/groups", GroupsQuery, Groups, Role.VIEWER, "Findings in groups"
+    ),
+    Operation(
+        "finding",
+        "GET",
+        "/v1/findings/{finding_id}",
+        FindingQuery,
+        Finding,
+        Role.VIEWER,
+        "One finding: evidence, priority, remediation, timeline",
+    ),
+    Operation(
+        "coverage", "GET", "/v1/coverage", CoverageQuery, Coverage, Role.VIEWER, "The matrix"
+    ),
+    Operation("gaps", "GET", "/v1/gaps", GapsQuery, Gaps, Role.VIEWER, "What could not be seen"),
+    Operation("accounts", "GET", "/v1/accounts", AccountsQuery, Accounts, Role.VIEWER, "Accounts"),
+    Operation("rules", "GET", "/v1/rules", ScopeQuery, Rules, Role.VIEWER, "Rules and populations"),
+    Operation("overview", "GET", "/v1/overview", ScopeQuery, Overview, Role.VIEWER, "The figures"),
+    Operation(
+        "activity",
+        "GET",
+        "/v1/activity",
+        ActivityQuery,
+        Activities,
+        Role.VIEWER,
+        "The ledger, newest first",
+    ),
+    Operation("people", "GET", "/v1/people", Nothing, People, Role.VIEWER, "Whom to assign to"),
+    Operation("views", "GET", "/v1/views", Nothing, Views, Role.VIEWER, "Saved views"),
+    Operation("record", "POST", "/v1/events", Record, Recorded, Role.TRIAGER, "Say it of findings"),
+    Operation("save_view", "POST", "/v1/views", View, Views, Role.TRIAGER, "Save a view"),
+    Operation("delete_view", "DELETE", "/v1/views", ViewKey, Views, Role.TRIAGER, "Delete a view"),
 )
