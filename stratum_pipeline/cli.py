@@ -1,43 +1,30 @@
 """The `stratum` command: every verb calls one function and prints what it gives."""
 
-import csv
 import enum
-import getpass
-import json
 import os
-import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-import polars as pl
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from .printing import Format, Shown, err, listing, out, pages, print_json, short
 from .settings import Settings
+from .triage.client import Client
+from .triage.contract import AccountsQuery, FindingsQuery, GapsQuery, Record, ScopeQuery
+from .triage.contract import Action as Kind
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="AWS governance inside your own organization: scan, queue, triage.",
 )
-WIDTH = 160  # where nothing tells how wide the output is
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
-if not out.is_terminal and "COLUMNS" not in os.environ:
-    out.width = WIDTH
-
 COMPLETE, FAILED, PARTIAL = 0, 1, 3
 PAGE = 25
-
-
-class Format(enum.StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
+MOST = 500  # rows in one answer of the API
 
 
 FormatOption = Annotated[
@@ -49,20 +36,32 @@ Words = Annotated[str, typer.Option(help="Comma-separated; all by default.")]
 @contextmanager
 def told() -> Generator[None]:
     """Errors that a user can mend end the program with their message and exit code 1."""
-    from .lifecycle.triage import TriageError
     from .organization import AccessError
     from .runs import RunError
     from .store.errors import StoreError
+    from .triage.client import ApiError, Unreachable
     from .triage.read_model import NoQueue
 
     try:
         yield
     except ValidationError as error:
+        prefix = "STRATUM_" if error.title == Settings.__name__ else "--"
         for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            err.print(f"[red]error[/] STRATUM_{name}: {problem['msg']}", soft_wrap=True)
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            name = name.upper() if prefix == "STRATUM_" else name
+            err.print(f"[red]error[/] {prefix}{name}: {problem['msg']}", soft_wrap=True)
         raise typer.Exit(FAILED) from error
-    except (AccessError, KeyError, NoQueue, OSError, RunError, StoreError, TriageError) as error:
+    except (
+        AccessError,
+        ApiError,
+        KeyError,
+        NoQueue,
+        OSError,
+        RunError,
+        StoreError,
+        Unreachable,
+        ValueError,
+    ) as error:
         message = error.args[0] if isinstance(error, KeyError) else str(error)
         err.print("[red]error[/]", end=" ")
         err.print(message, markup=False, soft_wrap=True)
@@ -127,49 +126,35 @@ def findings(
     limit: Annotated[int, typer.Option(help="Rows of a table.")] = PAGE,
 ) -> None:
     """The queue: what is wrong, the most urgent first."""
-    where = {"status": status if status != "all" else "", "severity": severity}
-    where |= {"account_id": account, "rule_id": rule}
-    with told():
-        _list(
-            "v1_findings",
-            format,
-            {
-                "finding_id": lambda v: str(v)[:12],
-                "priority": str,
-                "severity": str,
-                "title": str,
-                "account_name": str,
-                "region": str,
-                "resource_arn": _tail,
-                "unverified": str,
-            },
-            {name: value for name, value in where.items() if value},
-            limit,
-        )
+    columns: Shown = {
+        "finding_id": lambda v: str(v)[:12],
+        "priority": str,
+        "severity": str,
+        "title": str,
+        "account_name": str,
+        "region": str,
+        "resource": str,
+        "unverified": str,
+    }
+    where = {"status": "" if status == "all" else status, "severity": severity}
+    where |= {"account": account, "rule": rule}
+    with told(), _client() as stratum:
+        chosen = {name: (value,) for name, value in where.items() if value}
+        question = FindingsQuery.model_validate(chosen | {"limit": _rows(format, limit)})
+        listing(pages(stratum.findings, question), format, columns, limit)
 
 
 @app.command()
 def show(finding: Annotated[str, typer.Argument(help="A finding's id, or its beginning.")]) -> None:
     """One finding: why it is where it is, what to do, and what happened to it."""
-    from .lifecycle.record import current
-    from .lifecycle.triage import matching
-
-    with told():
-        stratum = _deployment()
-        found = matching(current(stratum.ledger), finding)
-        from .triage.read_model import connect, rows
-
-        queue = connect(stratum.data)
-        listed = rows(queue, "SELECT * FROM v1_findings WHERE finding_id = ?", found).to_dicts()
-        details = rows(queue, "SELECT * FROM v1_details WHERE finding_id = ?", found).to_dicts()
-        events = rows(queue, "SELECT * FROM v1_events WHERE finding_id = ?", found)
-        _print_json({**details[0], **listed[0], "events": events.to_dicts()})
+    with told(), _client() as stratum:
+        print_json(stratum.finding(finding).model_dump(mode="json"))
 
 
 @app.command()
 def coverage(format: FormatOption = Format.TABLE, limit: int = PAGE) -> None:
     """What could not be seen, and what that leaves unknown."""
-    columns: dict[str, Callable[[Any], str]] = {
+    columns: Shown = {
         "account_name": str,
         "region": str,
         "operation": str,
@@ -179,35 +164,28 @@ def coverage(format: FormatOption = Format.TABLE, limit: int = PAGE) -> None:
         "blinded": lambda v: f"{v} verdicts",
         "unlisted": lambda v: "listing lost" if v else "",
     }
-    with told():
-        _list("v1_gaps", format, columns, {}, limit)
+    with told(), _client() as stratum:
+        question = GapsQuery(limit=_rows(format, limit))
+        listing(pages(stratum.gaps, question), format, columns, limit)
 
 
 @app.command()
 def accounts(format: FormatOption = Format.TABLE, limit: int = PAGE) -> None:
     """The organization's accounts: when each was scanned and what is open in it."""
-    names = [
-        "account_id",
-        "name",
-        "ou",
-        "status",
-        "scan",
-        "scanned_at",
-        "open",
-        "critical",
-        "high",
-        "gaps",
-    ]
-    with told():
-        _list("v1_accounts", format, dict.fromkeys(names, _short), {}, limit)
+    names = ["account_id", "name", "ou", "status", "scan", "scanned_at"]
+    names += ["open", "critical", "high", "gaps"]
+    with told(), _client() as stratum:
+        question = AccountsQuery(limit=_rows(format, limit))
+        listing(pages(stratum.accounts, question), format, dict.fromkeys(names, short), limit)
 
 
 @app.command()
 def rules(format: FormatOption = Format.TABLE, limit: int = 200) -> None:
     """The rules, what each looked at, and what is open."""
     names = ["rule_id", "severity", "title", "open", "population", "passed", "failed", "unknown"]
-    with told():
-        _list("v1_rules", format, dict.fromkeys(names, _short), {}, limit)
+    with told(), _client() as stratum:
+        found = pages(stratum.rules, ScopeQuery())
+        listing(found, format, dict.fromkeys(names, short), limit)
 
 
 class Action(enum.StrEnum):
@@ -217,6 +195,14 @@ class Action(enum.StrEnum):
     SUPPRESS = "suppress"
     UNSUPPRESS = "unsuppress"
     RESOLVE = "resolve"
+    REOPEN = "reopen"
+
+
+class Reason(enum.StrEnum):
+    ACCEPTED_RISK = "accepted_risk"
+    FALSE_POSITIVE = "false_positive"
+    COMPENSATING_CONTROL = "compensating_control"
+    NOT_APPLICABLE = "not_applicable"
 
 
 @app.command()
@@ -225,52 +211,32 @@ def triage(
     action: Action,
     to: Annotated[str, typer.Option(help="assign: to whom; nobody if left out.")] = "",
     note: Annotated[str, typer.Option(help="note, suppress: why.")] = "",
-    reason: Annotated[
-        str,
-        typer.Option(
-            help="suppress: accepted_risk, false_positive, compensating_control, not_applicable."
-        ),
-    ] = "",
+    reason: Annotated[Reason | None, typer.Option(help="suppress: which kind of reason.")] = None,
     until: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="suppress: to this day, UTC.")
     ] = None,
 ) -> None:
     """Say something of a finding; it is appended to the ledger and shown at once."""
-    from .lifecycle.events import Kind
-    from .lifecycle.record import current, publish
-    from .lifecycle.triage import triage as append
-
-    kinds = {
-        Action.ACKNOWLEDGE: Kind.ACKNOWLEDGED,
-        Action.ASSIGN: Kind.ASSIGNED,
-        Action.NOTE: Kind.NOTED,
-        Action.SUPPRESS: Kind.SUPPRESSED,
-        Action.UNSUPPRESS: Kind.UNSUPPRESSED,
-        Action.RESOLVE: Kind.MARKED_RESOLVED,
+    kinds: dict[Action, Kind] = {
+        Action.ACKNOWLEDGE: "acknowledged",
+        Action.ASSIGN: "assigned",
+        Action.NOTE: "noted",
+        Action.SUPPRESS: "suppressed",
+        Action.UNSUPPRESS: "unsuppressed",
+        Action.RESOLVE: "marked_resolved",
+        Action.REOPEN: "marked_open",
     }
-    # The operating system vouches for the name, nobody for the person: evidence says so.
-    actor = {"kind": "person", "id": getpass.getuser(), "assurance": "unauthenticated"}
-    with told():
-        stratum = _deployment()
-        entry = append(
-            stratum.ledger,
-            actor,
-            kinds[action],
-            [finding],
+    with told(), _client() as stratum:
+        event = Record(
+            kind=kinds[action],
+            finding_ids=(stratum.finding(finding).finding_id,),
             note=note,
             to=to,
-            reason=reason,
+            reason=reason.value if reason else None,
             until=until.replace(tzinfo=UTC) if until else None,
-            now=datetime.now(UTC),
         )
-        publish(
-            stratum.data,
-            current(stratum.ledger),
-            stratum.rules,
-            stratum.correlations,
-            stratum.module_names,
-        )
-        out.print(f"Recorded as ledger entry {entry.seq}: {entry.kind} by {actor['id']}.")
+        done = stratum.record(event)
+        out.print(f"Recorded as ledger entry {done.entry}: {event.kind} by {stratum.me().id}.")
 
 
 @app.command()
@@ -290,10 +256,14 @@ def doctor() -> None:
     raise typer.Exit(FAILED if "missing" in states else COMPLETE)
 
 
-def _deployment() -> Any:
-    from .assets.deployment import Deployment
+def _client() -> Client:
+    """To the API if STRATUM_API_URL names one, else to this machine's data and vault."""
+    return Client.connect()
 
-    return Deployment.of(Settings())
+
+def _rows(format: Format, limit: int) -> int:
+    """How many rows to ask for at once."""
+    return min(limit, MOST) if format == Format.TABLE else MOST
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -326,64 +296,3 @@ def _scan(accounts: Sequence[str], modules: Sequence[str], regions: Sequence[str
     out.print(f"  gaps       {summary.gaps}" + (" (stratum coverage)" if summary.gaps else ""))
     out.print(f"  ledger     entry {summary.entry}")
     return {"complete": COMPLETE, "partial": PARTIAL}.get(summary.outcome, FAILED)
-
-
-def _list(
-    view: str,
-    format: Format,
-    columns: dict[str, Callable[[Any], str]],
-    where: dict[str, str],
-    limit: int,
-) -> None:
-    from .triage.read_model import connect, rows
-
-    conditions = " AND ".join(f"{name} = ?" for name in where) or "true"
-    query = f"SELECT * FROM {view} WHERE {conditions}"
-    frame = rows(connect(_deployment().data), query, *where.values())
-    if format == Format.JSON:
-        _print_json(frame.to_dicts())
-    elif format == Format.CSV:
-        flat = frame.with_columns(_flat(name, dtype) for name, dtype in frame.schema.items())
-        writer = csv.writer(sys.stdout)
-        writer.writerow(flat.columns)
-        writer.writerows(flat.iter_rows())
-    else:
-        table = Table(box=None, pad_edge=False, header_style="bold", expand="title" in columns)
-        for name in columns:
-            # Prose and ARNs share what the others leave.
-            table.add_column(
-                name.replace("_", " "),
-                overflow="ellipsis",
-                no_wrap=True,
-                ratio={"title": 3, "resource_arn": 2, "unverified": 1}.get(name),
-            )
-        for row in frame.head(limit).to_dicts():
-            table.add_row(*("" if row[n] is None else show(row[n]) for n, show in columns.items()))
-        out.print(table)
-        out.print(f"{min(limit, frame.height)} of {frame.height}")
-
-
-def _flat(name: str, dtype: pl.DataType) -> pl.Expr:
-    nested = dtype.is_nested()
-    if not nested:
-        return pl.col(name)
-    return pl.col(name).map_elements(
-        lambda v: json.dumps(v.to_list() if isinstance(v, pl.Series) else v, default=str),
-        return_dtype=pl.String,
-    )
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _short(value: Any) -> str:
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
-
-
-def _tail(arn: Any) -> str:
-    return str(arn).split(":", 5)[-1]

@@ -213,7 +213,10 @@ FAILING = st.fixed_dictionaries(
 )
 OUTCOMES = st.sampled_from(["complete", "partial", "failed"])
 SAID = st.one_of(
-    st.tuples(st.sampled_from(["acknowledged", "marked_resolved", "unsuppressed"]), st.just({})),
+    st.tuples(
+        st.sampled_from(["acknowledged", "marked_resolved", "marked_open", "unsuppressed"]),
+        st.just({}),
+    ),
     st.tuples(st.just("assigned"), st.fixed_dictionaries({"to": st.sampled_from(["", "bob"])})),
     st.tuples(
         st.just("suppressed"),

@@ -26,18 +26,22 @@ class Filter(ScopeQuery):
     severity: tuple[Severity, ...] = ()
     status: tuple[Status, ...] = ()
     module: tuple[str, ...] = ()
-    account: tuple[str, ...] = Field((), description="account ids")
-    rule: tuple[str, ...] = Field((), description="exact rule ids")
+    account: tuple[str, ...] = Field(default=(), description="account ids")
+    rule: tuple[str, ...] = Field(default=(), description="exact rule ids")
     region: tuple[str, ...] = ()
-    age: tuple[Age, ...] = Field((), description="since it was first detected")
-    assignee: tuple[str, ...] = Field((), description='"" is nobody')
-    cause: tuple[Cause, ...] = Field((), description="of the last change of status")
-    resource: tuple[str, ...] = Field((), description="exact ARNs")
+    age: tuple[Age, ...] = Field(default=(), description="since it was first detected")
+    assignee: tuple[str, ...] = Field(default=(), description='"" is nobody')
+    cause: tuple[Cause, ...] = Field(default=(), description="of the last change of status")
+    resource: tuple[str, ...] = Field(default=(), description="exact ARNs")
     root_cause: tuple[str, ...] = ()
-    unverified: bool | None = Field(None, description="whether the last scan could not tell")
-    entry: int | None = Field(None, description="those a ledger entry speaks of")
+    unverified: bool | None = Field(
+        default=None, description="whether the last scan could not tell"
+    )
+    entry: int | None = Field(default=None, description="those a ledger entry speaks of")
     text: str = Field(
-        "", max_length=200, description="in title, rule, ARN, account name or id, root cause"
+        default="",
+        max_length=200,
+        description="in title, rule, ARN, account name or id, root cause",
     )
 
 
@@ -127,7 +131,7 @@ class Groups(Model):
 
 
 class FindingQuery(Model):
-    finding_id: str = Field(pattern=r"^[0-9a-f]{4,64}$", description="an id, or its beginning")
+    finding_id: str = Field(min_length=1, max_length=64, description="an id, or its beginning")
 
 
 class Point(Model):

@@ -10,9 +10,9 @@ from .words import Cursor, Limit, Model, ScopeQuery, Severity, Snapshot
 
 
 class AccountsQuery(ScopeQuery):
-    text: str = Field("", max_length=200)
+    text: str = Field(default="", max_length=200)
     sort: Literal["name", "risk"] = "name"
-    limit: int = Field(500, ge=1, le=10_000)
+    limit: int = Field(default=500, ge=1, le=10_000)
     cursor: Cursor = ""
 
 
@@ -93,7 +93,7 @@ class Overview(Model):
 
 class ActivityQuery(Model):
     actor: tuple[str, ...] = ()
-    kind: tuple[str, ...] = Field((), description="scanned, an Action, view_saved, ...")
+    kind: tuple[str, ...] = Field(default=(), description="scanned, an Action, view_saved, ...")
     since: datetime | None = None
     limit: Limit = 50
     cursor: Cursor = ""

@@ -17,16 +17,16 @@ class Record(Model):
     """
 
     kind: Action
-    finding_ids: tuple[FindingId, ...] = Field((), max_length=10_000)
+    finding_ids: tuple[FindingId, ...] = Field(default=(), max_length=10_000)
     filter: Filter | None = None
-    expected: int | None = Field(None, ge=0)
-    dry_run: bool = Field(False, description="only count")
-    note: str = Field("", max_length=4000)
-    to: str = Field("", max_length=200)
+    expected: int | None = Field(default=None, ge=0)
+    dry_run: bool = Field(default=False, description="only count")
+    note: str = Field(default="", max_length=4000)
+    to: str = Field(default="", max_length=200)
     reason: Reason | None = None
     until: datetime | None = None
     idempotency_key: str = Field(
-        "", max_length=100, description="the header Idempotency-Key does the same"
+        default="", max_length=100, description="the header Idempotency-Key does the same"
     )
 
 
@@ -42,7 +42,7 @@ class View(Model):
     name: str = Field(min_length=1, max_length=60)
     query: dict[str, tuple[str, ...]]
     shared: bool = False
-    owner: str = Field("", description="set by the server")
+    owner: str = Field(default="", description="set by the server")
 
 
 class ViewKey(Model):
