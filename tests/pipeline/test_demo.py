@@ -93,7 +93,9 @@ def test_the_toxic_combination_comes_first(scanned):
     assert sum(p["points"] for p in shown["points"]) == shown["priority"]
     assert shown["own_severity"] == "high"
     assert "administrator" in shown["because"][0]
-    (companion,) = shown["companions"]
+    (companion,) = [
+        r["finding"]["finding_id"] for r in shown["related"] if r["how"] == "combination"
+    ]
     other = json.loads(run(app, ["show", companion]).stdout)
     assert other["rule_id"] == "iam.role.workload_administrator"
 
@@ -136,12 +138,13 @@ def test_triage_is_shown_at_once_and_its_errors_say_what_to_do(scanned):
         (["assign", "--to", "ann"], "assigned"),
         (["note", "--note", "seen"], "noted"),
         (["resolve"], "marked_resolved"),
+        (["reopen"], "marked_open"),
     ],
 )
 def test_every_action_is_in_the_timeline_with_who_and_how_sure(scanned, words, kind):
     finding = listing("findings", "--status", "all", "--severity", "low")[-1]["finding_id"]
     assert run(app, ["triage", finding, *words]).exit_code == 0
-    event = json.loads(run(app, ["show", finding]).stdout)["events"][-1]
+    event = json.loads(run(app, ["show", finding]).stdout)["timeline"][-1]
     assert (event["kind"], event["assurance"]) == (kind, "unauthenticated")
     assert event["actor"]
 
