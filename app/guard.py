@@ -1,0 +1,87 @@
+"""What a page shows when it cannot be shown: what is wrong and how to mend it, no traceback."""
+
+import functools
+import logging
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import session
+import streamlit as st
+import ui
+
+from stratum_pipeline.triage.client import Unreachable
+from stratum_pipeline.triage.problems import NAMES, ApiError
+
+log = logging.getLogger("stratum.app")
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Around everything that asks the API and draws the answer."""
+    try:
+        yield
+    except Unreachable as error:
+        _trouble("The API does not answer", str(error))
+    except ApiError as error:
+        _refused(error)
+    except Exception as error:
+        reference = uuid.uuid4().hex[:8]
+        log.exception("page failed, reference %s", reference)
+        _trouble(
+            "This page failed",
+            f"It is a fault of the app ({type(error).__name__}), not of your data. "
+            f"The server's log has the whole of it under reference {reference}.",
+        )
+
+
+def fragment(draw: Callable[..., None]) -> Callable[..., None]:
+    """A part of a page that reruns alone: asked anew, and guarded, as a page is."""
+
+    @functools.wraps(draw)
+    def alone(*args: object) -> None:
+        with guarded():
+            session.client().forget()
+            draw(*args)
+
+    return st.fragment(alone)
+
+
+def _refused(error: ApiError) -> None:
+    problem = error.problem
+    match problem.type.removeprefix(NAMES):
+        case "no-queue":
+            nothing_scanned()
+        case "cursor-expired":
+            session.client().forget()
+            ui.first_pages()
+            st.session_state["notice"] = "The queue was rebuilt meanwhile: this is the first page."
+            st.rerun()
+        case "unauthenticated" | "forbidden":
+            session.end()
+            _trouble(problem.title, ui.sentence(problem.detail), "Reload the page to go on.")
+        case _:
+            _trouble(problem.title, ui.sentence(problem.detail), *problem.errors)
+
+
+def nothing_scanned() -> None:
+    st.markdown("# Nothing scanned yet", anchors=False)
+    with ui.empty_state(
+        "There is no queue",
+        "The first scan makes it. Until then nothing is known, and nothing is counted as passed.",
+    ).container():
+        st.code("stratum scan   # your organization, read-only\nstratum demo   # an invented one")
+        _again()
+
+
+def _trouble(title: str, *details: str) -> None:
+    st.markdown(f"# {ui.plain(title)}", anchors=False)
+    with st.container(border=True, key="trouble"):
+        for detail in details:
+            st.markdown(ui.plain(detail))
+        _again()
+
+
+def _again() -> None:
+    # A new key each time: within one run a page and a part of it may both fail.
+    st.button("Try again", icon=":material/refresh:", key=f"again_{uuid.uuid4().hex}")
