@@ -1,9 +1,33 @@
-"""The read model in DuckDB: views named v1_*, the contract of whoever reads the queue."""
+"""The read model: one snapshot of the queue in DuckDB.
+
+What lists, filters and counts read is in memory, uncompressed, so that an update costs its
+readers nothing: `findings` with ENUM columns and integer codes (`names`: ARNs and root
+causes; `people`), and `said`, what people said of the few findings they spoke of. The rest of
+a finding, all events and populations are in a DuckDB file in a temporary folder, by key. The
+views named v1_* join the two: they are the contract of whoever reads the queue.
+
+ENUMs compare by position: severities from low to critical, accounts by name.
+"""
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Generator
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import polars as pl
 
-from stratum_pipeline.store.data import Data
+from stratum_pipeline.kernel.rule import Severity
+from stratum_pipeline.lifecycle.events import Cause
+from stratum_pipeline.store.data import CURRENT, Data, queue_key
+from stratum_pipeline.store.errors import StoreError
+from stratum_pipeline.store.ledger import Head
+
+from .contract import Snapshot
 
 FRAMES = (
     "findings",
@@ -14,26 +38,132 @@ FRAMES = (
     "gaps",
     "populations",
     "rules",
+    "modules",
+    "entries",
+    "views",
+)
+
+SAID = (
+    "acknowledged_by",
+    "acknowledged_at",
+    "suppressed_reason",
+    "suppressed_note",
+    "suppressed_by",
+    "suppressed_at",
+    "suppressed_until",
+    "marked_by",
+    "marked_at",
+)
+"""Columns of details that people's events change."""
+
+
+def _enum(values: tuple[str, ...]) -> str:
+    return "ENUM (" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+def _distinct(column: str, frame: str = "findings") -> str:
+    known = f"SELECT DISTINCT {column} FROM {{{frame}}} WHERE {column} IS NOT NULL"
+    return f"ENUM ({known} ORDER BY ALL)"
+
+
+# {frame} stands for the Parquet file of that name.
+TABLES = (
+    f"CREATE TYPE t_severity AS {_enum(tuple(map(str, Severity)))}",
+    f"CREATE TYPE t_status AS {_enum(('open', 'suppressed', 'resolved'))}",
+    f"CREATE TYPE t_cause AS {_enum(tuple(map(str, Cause)))}",
+    f"CREATE TYPE t_rule AS {_distinct('rule_id')}",
+    f"CREATE TYPE t_module AS {_distinct('module')}",
+    f"CREATE TYPE t_region AS {_distinct('region')}",
+    f"CREATE TYPE t_title AS {_distinct('title', 'details')}",
+    "CREATE TYPE t_unverified AS ENUM ("
+    "SELECT '' UNION SELECT unverified FROM {findings} WHERE unverified IS NOT NULL ORDER BY ALL)",
+    """
+    CREATE TYPE t_account AS ENUM (
+        SELECT account_id
+        FROM (SELECT account_id, name FROM {accounts}
+              UNION ALL SELECT DISTINCT account_id, NULL FROM {findings})
+        GROUP BY account_id ORDER BY lower(max(name)) NULLS LAST, account_id)
+    """,
+    """
+    CREATE TABLE names AS
+    SELECT (row_number() OVER (ORDER BY name) - 1)::INTEGER AS code, name,
+           nullif(lower(name), name) AS folded
+    FROM (SELECT resource_arn AS name FROM {details}
+          UNION SELECT coalesce(root_cause, '') FROM {details})
+    ORDER BY name
+    """,
+    """
+    CREATE TABLE people AS
+    SELECT (row_number() OVER (ORDER BY id) - 1)::INTEGER AS code, id
+    FROM (SELECT '' AS id
+          UNION SELECT assignee FROM {findings} WHERE assignee IS NOT NULL
+          UNION SELECT acknowledged_by FROM {details} WHERE acknowledged_by IS NOT NULL)
+    ORDER BY id
+    """,
+    """
+    CREATE TABLE findings AS
+    SELECT f.finding_id, f.rule_id::t_rule AS rule_id, f.module::t_module AS module,
+           f.account_id::t_account AS account_id, f.region::t_region AS region,
+           f.severity::t_severity AS severity, f.status::t_status AS status,
+           f.priority::INTEGER AS priority, f.cause::t_cause AS cause, f.exposed,
+           assigned.code AS assignee, acknowledged.code AS acknowledged,
+           f.opened_at, f.status_at, f.verified_at, d.suppressed_until,
+           f.unverified::t_unverified AS unverified, d.title::t_title AS title,
+           resource.code AS resource, root.code AS root
+    FROM {findings} f
+    JOIN {details} d USING (finding_id)
+    JOIN names resource ON resource.name = d.resource_arn
+    JOIN names root ON root.name = coalesce(d.root_cause, '')
+    JOIN people assigned ON assigned.id = coalesce(f.assignee, '')
+    JOIN people acknowledged ON acknowledged.id = coalesce(d.acknowledged_by, '')
+    ORDER BY f.priority DESC, f.finding_id
+    """,
+    f"""
+    CREATE TABLE said AS
+    SELECT finding_id, NULL::VARCHAR AS system, {", ".join(SAID)} FROM {{details}}
+    WHERE coalesce(acknowledged_at, suppressed_at, marked_at) IS NOT NULL
+    """,
+    "CREATE TABLE accounts AS SELECT * REPLACE (account_id::t_account AS account_id) "
+    "FROM {accounts}",
+    *(
+        f"CREATE TABLE {name} AS FROM {{{name}}}"
+        for name in ("scans", "gaps", "rules", "modules", "entries", "views")
+    ),
+    "CREATE TABLE news AS FROM {events} LIMIT 0",
+    f"CREATE TABLE wide.details AS SELECT * EXCLUDE ({', '.join(SAID)}) FROM {{details}}",
+    "CREATE TABLE wide.events AS FROM {events}",
+    "CREATE TABLE wide.populations AS FROM {populations}",
 )
 
 VIEWS = {
     "v1_findings": """
-        SELECT f.*, d.title, d.resource_arn, d.acknowledged_by, d.suppressed_until,
+        SELECT f.finding_id, f.rule_id, f.module, f.account_id, f.region, f.severity, f.status,
+               f.priority, f.cause, f.exposed, assigned.id AS assignee, f.opened_at, f.status_at,
+               f.verified_at, f.unverified, f.title, resource.name AS resource_arn,
+               nullif(acknowledged.id, '') AS acknowledged_by, f.suppressed_until,
                a.name AS account_name, a.ou
         FROM findings f
-        JOIN details d USING (finding_id)
+        JOIN names resource ON resource.code = f.resource
+        JOIN people assigned ON assigned.code = f.assignee
+        JOIN people acknowledged ON acknowledged.code = f.acknowledged
         LEFT JOIN accounts a USING (account_id)
-        ORDER BY f.priority DESC, f.finding_id
     """,
-    "v1_details": "SELECT * FROM details",
-    "v1_events": 'SELECT * FROM events ORDER BY finding_id, "order"',
+    "v1_details": f"""
+        SELECT d.* REPLACE (coalesce(s.system, d.system) AS system),
+               {", ".join(f"s.{name}" for name in SAID)}
+        FROM wide.details d LEFT JOIN said s USING (finding_id)
+    """,
+    "v1_events": "FROM wide.events UNION ALL FROM news",
     "v1_gaps": """
         SELECT g.*, a.name AS account_name
         FROM gaps g LEFT JOIN accounts a USING (account_id)
         ORDER BY g.account_id, g.module, g.region, g.operation
     """,
-    "v1_scans": "SELECT * FROM scans",
-    "v1_populations": "SELECT * FROM populations",
+    "v1_scans": "FROM scans",
+    "v1_populations": "FROM wide.populations",
+    "v1_modules": "FROM modules",
+    "v1_entries": "FROM entries",
+    "v1_views": "FROM views",
     "v1_accounts": """
         SELECT a.account_id, a.name, a.ou, a.status,
                coalesce(s.outcome, 'not scanned') AS scan, s.finished_at AS scanned_at,
@@ -53,7 +183,7 @@ VIEWS = {
             FROM findings WHERE status = 'open' GROUP BY account_id) f USING (account_id)
         LEFT JOIN (SELECT account_id, count(*) AS gaps FROM gaps GROUP BY account_id) g
             USING (account_id)
-        ORDER BY a.account_id
+        ORDER BY a.account_id::VARCHAR
     """,
     "v1_rules": """
         SELECT r.*, coalesce(f.open, 0) AS open,
@@ -68,7 +198,7 @@ VIEWS = {
         LEFT JOIN (
             SELECT rule_id, sum(population) AS population, sum(passed) AS passed,
                    sum(failed) AS failed, sum(unknown) AS unknown
-            FROM populations GROUP BY rule_id) p USING (rule_id)
+            FROM wide.populations GROUP BY rule_id) p USING (rule_id)
         ORDER BY r.rule_id
     """,
 }
@@ -78,27 +208,125 @@ class NoQueue(Exception):
     """Nothing was scanned yet."""
 
 
-def connect(data: Data) -> duckdb.DuckDBPyConnection:
-    """The current snapshot as an in-memory database; NoQueue before the first scan.
+class Queue:
+    """One snapshot, and what was said since. Safe for threads.
 
-    Locked: no file, network or extension can be reached through it.
+    head: the last ledger entry it shows. expired_at: suppressions that ended until then are
+    over. Both move with the overlay.
     """
-    head = data.current_queue()
-    if head is None:
-        raise NoQueue("there is no queue yet: run `stratum scan`, or `stratum demo` to try it.")
-    connection = duckdb.connect(":memory:")
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: "TemporaryDirectory[str]",
+        snapshot_id: str,
+        as_of: datetime,
+        head: Head,
+    ) -> None:
+        self.id, self.as_of, self.head = snapshot_id, as_of, head
+        self.expired_at = as_of
+        self._connection = connection
+        self._lock = threading.Lock()
+        # Whoever still reads from a replaced snapshot holds it; the folder goes with the last.
+        self._release = weakref.finalize(self, _release, connection, folder)
+
+    @classmethod
+    def load(cls, data: Data) -> "Queue":
+        """The current snapshot, locked: no file, network or extension is reached through it.
+
+        NoQueue before the first scan; StoreError if it cannot be read.
+        """
+        current = data.current_queue()
+        if current is None:
+            raise NoQueue("there is no queue yet: run `stratum scan`, or `stratum demo` to try it.")
+        folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="stratum-queue-")
+        # Our own queries name tables, never variables of whoever calls.
+        connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+        try:
+            _build(connection, data, current["snapshot_id"], Path(folder.name))
+        except BaseException:
+            _release(connection, folder)
+            raise
+        return cls(
+            connection,
+            folder,
+            current["snapshot_id"],
+            datetime.fromisoformat(current["as_of"]),
+            Head(current["seq"], current["digest"]),
+        )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot(id=self.id, as_of=self.as_of, seq=self.head.seq)
+
+    def rows(self, query: str, *params: Any) -> pl.DataFrame:
+        """What `query` (with ? for each of `params`) gives, whole."""
+        with self._cursor() as cursor:
+            return cursor.sql(query, params=list(params)).pl()
+
+    @contextlib.contextmanager
+    def change(self) -> Generator[duckdb.DuckDBPyConnection]:
+        """A cursor whose changes are seen together at the end, or not at all."""
+        with self._cursor() as cursor:
+            cursor.begin()
+            try:
+                yield cursor
+            except BaseException:
+                cursor.rollback()
+                raise
+            cursor.commit()
+
+    def close(self) -> None:
+        self._release()
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
+        with self._lock:
+            cursor = self._connection.cursor()
+        with contextlib.closing(cursor):
+            yield cursor
+
+
+def _build(
+    connection: duckdb.DuckDBPyConnection, data: Data, snapshot_id: str, folder: Path
+) -> None:
+    files: dict[str, str] = {}
     for name in FRAMES:
-        frame = data.read_queue(name)
-        connection.register("incoming", frame)
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
-        connection.unregister("incoming")
-    for name, query in VIEWS.items():
-        connection.execute(f"CREATE VIEW {name} AS {query}")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    return connection
+        path = folder / f"{name}.parquet"
+        path.write_bytes(data.store.get(queue_key(snapshot_id, name)))
+        files[name] = f"read_parquet({_quoted(path)})"
+    try:
+        connection.execute(f"SET temp_directory = {_quoted(folder / 'spill')}")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        connection.execute(f"ATTACH {_quoted(folder / 'wide.duckdb')} AS wide")
+        for statement in TABLES:
+            connection.execute(statement.format_map(files))
+        for name, query in VIEWS.items():
+            connection.execute(f"CREATE VIEW {name} AS {query}")
+        connection.execute("CHECKPOINT wide")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error as error:
+        raise StoreError(
+            f"the queue {snapshot_id} cannot be read ({error}); delete "
+            f"{data.store.url(CURRENT)}: the next scan builds the queue"
+        ) from error
+    for name in FRAMES:
+        (folder / f"{name}.parquet").unlink()
 
 
-def rows(connection: duckdb.DuckDBPyConnection, query: str, *params: object) -> pl.DataFrame:
-    """What `query` (with ? for each of `params`) gives; its cursor is drained."""
-    return connection.cursor().sql(query, params=list(params)).pl()
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _release(connection: duckdb.DuckDBPyConnection, folder: "TemporaryDirectory[str]") -> None:
+    connection.close()
+    folder.cleanup()
+
+
+def connect(data: Data) -> Queue:
+    return Queue.load(data)
+
+
+def rows(queue: Queue, query: str, *params: Any) -> pl.DataFrame:
+    return queue.rows(query, *params)
