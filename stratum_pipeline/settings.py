@@ -1,8 +1,8 @@
 """Settings: environment variables named STRATUM_*, each with a default for a laptop."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -38,6 +38,43 @@ class Settings(BaseSettings):
     )
     dagster_home: str = Field(
         default=".stratum/dagster", description="where Dagster keeps runs, on a laptop"
+    )
+    identity: Literal["local", "alb", "oidc"] = Field(
+        default="local",
+        description="who says who a person is: local: the operating system, on this machine "
+        "only; alb: the Application Load Balancer; oidc: the app's own login",
+    )
+    local_role: Literal["viewer", "triager", "approver", "operator"] = Field(
+        default="operator", description="role of whoever uses this machine, in mode local"
+    )
+    alb_arn: str = Field(
+        default="", description="the load balancer that signs people in, in mode alb"
+    )
+    oidc_issuer: str = Field(
+        default="", description="the identity provider's issuer URL, exactly as its tokens say"
+    )
+    oidc_client_id: str = Field(
+        default="", description="client id the load balancer or the app has at the provider"
+    )
+    groups_claim: str = Field(
+        default="groups",
+        description='claim that lists a person\'s groups; "cognito:groups" with Amazon Cognito',
+    )
+    roles: str = Field(
+        default="",
+        description="which groups have which role, the highest counts: "
+        '"viewer=*,triager=sec-team|platform,operator=oncall"; * is everybody who signed in',
+    )
+    session_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="secret of 32 bytes or more that signs sessions, the same in every process "
+        "of the API; empty: made at start, so that sessions end with the process",
+    )
+    session_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=720,
+        description="minutes until a person must sign in again; groups are looked at then",
     )
 
     @field_validator("regions", "modules", mode="before")
