@@ -1,9 +1,8 @@
 """What a page shows when it cannot be shown: what is wrong and how to mend it, no traceback."""
 
-import functools
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import session
@@ -13,6 +12,7 @@ import ui
 from stratum_pipeline.triage.client import Unreachable
 from stratum_pipeline.triage.problems import NAMES, ApiError
 
+FAULTS = (Unreachable, ApiError)
 log = logging.getLogger("stratum.app")
 
 
@@ -35,16 +35,13 @@ def guarded() -> Iterator[None]:
         )
 
 
-def fragment(draw: Callable[..., None]) -> Callable[..., None]:
-    """A part of a page that reruns alone: asked anew, and guarded, as a page is."""
-
-    @functools.wraps(draw)
-    def alone(*args: object) -> None:
-        with guarded():
-            session.client().forget()
-            draw(*args)
-
-    return st.fragment(alone)
+@contextmanager
+def inline() -> Iterator[None]:
+    """Around what is asked in a dialog or a popover: it stays open and says what is wrong."""
+    try:
+        yield
+    except FAULTS as error:
+        st.error(ui.plain(ui.sentence(str(error))))
 
 
 def _refused(error: ApiError) -> None:
