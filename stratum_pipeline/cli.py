@@ -5,6 +5,7 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -31,6 +32,9 @@ FormatOption = Annotated[
     Format, typer.Option("--format", help="json and csv give every row; a table its first page.")
 ]
 Words = Annotated[str, typer.Option(help="Comma-separated; all by default.")]
+UiPort = Annotated[int, typer.Option(help="Of the Dagster UI; 0 for any.", min=0, max=65535)]
+ApiPort = Annotated[int, typer.Option(help="Of the API; 0 for any.", min=0, max=65535)]
+AppPort = Annotated[int, typer.Option(help="Of the app; 0 for any.", min=0, max=65535)]
 
 
 @contextmanager
@@ -84,13 +88,14 @@ def scan(
 
 @app.command()
 def demo(
-    serve: Annotated[bool, typer.Option(help="Serve the Dagster UI afterwards.")] = True,
+    serve: Annotated[bool, typer.Option(help="Serve it afterwards, as `stratum up`.")] = True,
     accounts: Annotated[int | None, typer.Option(min=7, help="Accounts to emulate.")] = None,
-    port: Annotated[int, typer.Option(help="Of the Dagster UI.")] = 3000,
+    port: UiPort = 3000,
+    api_port: ApiPort = 8000,
+    app_port: AppPort = 8501,
 ) -> None:
-    """Scan an emulated organization with planted faults, print what was found, serve the UI."""
+    """Scan an emulated organization with planted faults, print what was found, serve it."""
     from . import demo as organization
-    from .serve import serve as serve_ui
 
     with told(), organization.serve(accounts=accounts) as running:
         os.environ.update(running.credentials, STRATUM_EXTERNAL_ID=running.external_id)
@@ -104,16 +109,17 @@ def demo(
         coverage()
         if serve:
             out.print()
-            serve_ui(Settings(), port, out.print)
+            up(port, api_port, app_port)
 
 
 @app.command()
-def up(port: Annotated[int, typer.Option(help="Of the Dagster UI.")] = 3000) -> None:
-    """Serve the Dagster UI on 127.0.0.1 until Ctrl-C."""
+def up(port: UiPort = 3000, api_port: ApiPort = 8000, app_port: AppPort = 8501) -> None:
+    """Serve the app, the API and the Dagster UI on 127.0.0.1 until Ctrl-C."""
     from .serve import serve
 
     with told():
-        serve(Settings(), port, out.print)
+        say = partial(out.print, markup=False, soft_wrap=True)
+        serve(Settings(), port, api_port, app_port, say)
 
 
 @app.command()
