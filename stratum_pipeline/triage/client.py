@@ -9,6 +9,7 @@ The app imports this and the contract, and nothing else of the package.
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
@@ -153,19 +154,15 @@ class Http:
     def call(
         self, operation: c.Operation, question: c.Model, headers: Mapping[str, str]
     ) -> c.Model:
-        asked = question.model_dump(mode="json", exclude_defaults=True)
-        path = operation.path.format(**asked) if "{" in operation.path else operation.path
-        if operation.method == "POST":
-            response = self._send(operation.method, path, headers, json=asked)
-        else:
-            query = {} if path != operation.path else asked
-            response = self._send(operation.method, path, headers, params=query)
-        return operation.gives.model_validate_json(response.content)
+        asked, path = question.model_dump(mode="json", exclude_defaults=True), operation.path
+        if "{" in path:
+            path, asked = path.format(**{k: quote(str(v), safe="") for k, v in asked.items()}), {}
+        where = "json" if operation.method == "POST" else "params"
+        response = self._send(operation.method, path, headers, **{where: asked})
+        return _answer(response, operation.gives)
 
     def session(self, headers: Mapping[str, str]) -> c.Session:
-        return c.Session.model_validate_json(
-            self._send("POST", "/v1/session", headers, json={}).content
-        )
+        return _answer(self._send("POST", "/v1/session", headers, json={}), c.Session)
 
     def export(self, question: c.ExportQuery, headers: Mapping[str, str]) -> Iterator[bytes]:
         asked = question.model_dump(mode="json", exclude_defaults=True)
@@ -173,7 +170,7 @@ class Http:
             with self._http.stream(
                 "GET", "/v1/export", params=asked, headers=dict(headers)
             ) as response:
-                if response.is_error:
+                if not response.is_success:
                     response.read()
                     raise ApiError(_problem(response))
                 yield from response.iter_bytes()
@@ -190,7 +187,7 @@ class Http:
             response = self._http.request(method, path, headers=dict(headers), **content)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
-        if response.is_error:
+        if not response.is_success:
             raise ApiError(_problem(response))
         return response
 
@@ -201,13 +198,25 @@ class Http:
         )
 
 
+def _answer(response: httpx.Response, gives: type[Answer]) -> Answer:
+    try:
+        return gives.model_validate_json(response.content)
+    except ValidationError as error:
+        raise ApiError(_stranger(response)) from error
+
+
 def _problem(response: httpx.Response) -> c.Problem:
     try:
         return c.Problem.model_validate_json(response.content)
     except ValidationError:
-        return c.Problem(
-            type="about:blank",
-            title=response.reason_phrase,
-            status=response.status_code,
-            detail=f"{response.url.host} answered {response.status_code}; is that Stratum's API?",
-        )
+        return _stranger(response)
+
+
+def _stranger(response: httpx.Response) -> c.Problem:
+    return c.Problem(
+        type="about:blank",
+        title="That was not Stratum's API",
+        status=response.status_code,
+        detail=f"{response.url.host} answered {response.status_code} {response.reason_phrase} with "
+        f"what contract {c.VERSION} does not know: is it Stratum's API, and of this version?",
+    )
