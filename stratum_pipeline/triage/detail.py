@@ -1,0 +1,107 @@
+"""One finding, with all that is known of it."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from . import contract as c
+from . import problems
+from .read_model import Queue
+from .where import ROWS
+
+RELATED = 20
+
+_FOUND = "SELECT finding_id FROM wide.details WHERE finding_id >= ? AND finding_id < ? LIMIT 2"
+_ROW = f"WITH page AS (FROM findings WHERE finding_id = ?) {ROWS}"
+_MORE = """
+    SELECT d.*, r.rationale, r.remediation, r.criteria, r.facts, a.status AS account_status,
+           a.tags AS account_tags, scanned.at AS account_scanned_at
+    FROM v1_details d
+    LEFT JOIN rules r ON r.rule_id = ?
+    LEFT JOIN accounts a ON a.account_id = ?
+    LEFT JOIN (SELECT max(finished_at) AS at FROM scans WHERE account_id = ?) scanned ON true
+    WHERE d.finding_id = ?
+"""
+_TIMELINE = 'FROM v1_events WHERE finding_id = ? ORDER BY "order"'
+_RELATED = f"""
+    WITH this AS (SELECT resource, root FROM findings WHERE finding_id = $1),
+    near AS (
+        SELECT *, CASE WHEN list_contains($2, finding_id) THEN 'combination'
+                       WHEN resource = (SELECT resource FROM this) THEN 'same resource'
+                       ELSE 'same root cause' END AS how
+        FROM findings
+        WHERE finding_id <> $1
+          AND (list_contains($2, finding_id)
+               OR status = 'open' AND (resource = (SELECT resource FROM this)
+                                       OR root = (SELECT root FROM this)))),
+    page AS (FROM near ORDER BY how, priority DESC, finding_id LIMIT {RELATED})
+    SELECT shown.*, how FROM ({ROWS}) shown JOIN page USING (finding_id)
+    ORDER BY how, priority DESC, finding_id
+"""
+
+
+def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
+    """The finding whose id is `finding_id` or begins with it; ApiError if none or several do."""
+    snapshot = queue.snapshot
+    key = _one(queue, finding_id)
+    row = queue.rows(_ROW, key).row(0, named=True)
+    account = row["account_id"]
+    more = queue.rows(_MORE, row["rule_id"], account, account, key).row(0, named=True)
+    related = queue.rows(_RELATED, key, more["companions"])
+    told = row | {
+        **{name: more[name] for name in ("rule_version", "own_severity", "console", "cli")},
+        **{name: more[name] or "" for name in _WORDS},
+        "criteria": more["criteria"] or (),
+        "evidence": _facts(more["evidence"], more["facts"] or []),
+        "points": more["points"],
+        "because": more["because"],
+        "related": [{"how": one.pop("how"), "finding": one} for one in related.to_dicts()],
+        "timeline": [_event(event) for event in queue.rows(_TIMELINE, key).to_dicts()],
+        "suppression": _suppression(more),
+        "account_tags": {tag["key"]: tag["value"] for tag in more["account_tags"] or []},
+        "account_scanned_at": more["account_scanned_at"],
+        "snapshot": snapshot,
+    }
+    return c.Finding.model_validate(told)
+
+
+_WORDS = (
+    "rationale",
+    "remediation",
+    "root_cause",
+    "acknowledged_by",
+    "marked_by",
+    "account_status",
+)
+
+
+def _one(queue: Queue, prefix: str) -> str:
+    found = queue.rows(_FOUND, prefix, prefix + "g")["finding_id"].to_list()
+    if not found:
+        raise problems.not_found(f"there is no finding {prefix!r}.")
+    if len(found) > 1:
+        raise problems.invalid(f"{prefix!r} begins the ids of several findings: give more of it.")
+    return found[0]
+
+
+def _facts(evidence: str, facts: list[dict[str, str]]) -> tuple[c.Fact, ...]:
+    """What the verdict read, as its rule tells it; what the rule no longer reads comes last."""
+    values: dict[str, Any] = json.loads(evidence)
+    told = [
+        c.Fact(name=f["name"], meaning=f["doc"], value=values.pop(f["name"]), source=f["source"])
+        for f in facts
+        if f["name"] in values
+    ]
+    rest = [c.Fact(name=name, meaning="", value=value, source="") for name, value in values.items()]
+    return (*told, *rest)
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    words = ("kind", "cause", "actor", "assurance", "to", "note", "reason")
+    return {n: event[n] for n in ("seq", "at", "until")} | {n: event[n] or "" for n in words}
+
+
+def _suppression(more: dict[str, Any]) -> dict[str, Any] | None:
+    if more["suppressed_at"] is None:
+        return None
+    return {name: more[f"suppressed_{name}"] for name in ("reason", "note", "by", "at", "until")}
