@@ -226,7 +226,7 @@ class Queue:
         self.id, self.as_of, self.head = snapshot_id, as_of, head
         self.expired_at = as_of
         self._connection = connection
-        self._lock = threading.Lock()
+        self._lock, self._changing = threading.Lock(), threading.Lock()
         # Whoever still reads from a replaced snapshot holds it; the folder goes with the last.
         self._release = weakref.finalize(self, _release, connection, folder)
 
@@ -266,8 +266,8 @@ class Queue:
 
     @contextlib.contextmanager
     def change(self) -> Generator[duckdb.DuckDBPyConnection]:
-        """A cursor whose changes are seen together at the end, or not at all."""
-        with self._cursor() as cursor:
+        """A cursor whose changes are seen together at the end, or not at all; one at a time."""
+        with self._changing, self._cursor() as cursor:
             cursor.begin()
             try:
                 yield cursor

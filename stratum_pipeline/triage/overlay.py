@@ -1,0 +1,74 @@
+"""What happened since a snapshot, laid over it: a person sees the own change in the next read.
+
+Of the findings that newer entries speak of, the fold says again what is so, and their rows are
+updated in place. What an entry opened, and what follows from a change for others (priority,
+combinations), waits for the next snapshot.
+"""
+
+from datetime import datetime
+
+import duckdb
+import polars as pl
+
+from stratum_pipeline.lifecycle.fold import State, findings, fold
+from stratum_pipeline.store.ledger import Ledger
+
+from .read_model import SAID, Queue
+
+_EXPIRED = "SELECT finding_id FROM findings WHERE suppressed_until > ? AND suppressed_until <= ?"
+_CHANGES = (
+    """
+    INSERT INTO people
+    SELECT (SELECT max(code) FROM people) + row_number() OVER (ORDER BY id), id
+    FROM (SELECT assignee AS id FROM now_so UNION SELECT acknowledged_by FROM now_so)
+    WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM people)
+    """,
+    """
+    UPDATE findings
+    SET status = n.status, cause = n.cause, status_at = n.status_at, assignee = assigned.code,
+        acknowledged = acknowledged.code, suppressed_until = n.suppressed_until,
+        unverified = CASE WHEN n.system = 'resolved' THEN '' ELSE unverified END
+    FROM now_so n
+    JOIN people assigned ON assigned.id = coalesce(n.assignee, '')
+    JOIN people acknowledged ON acknowledged.id = coalesce(n.acknowledged_by, '')
+    WHERE findings.finding_id = n.finding_id
+    """,
+    "DELETE FROM said WHERE finding_id IN (SELECT finding_id FROM now_so)",
+    f"INSERT INTO said SELECT finding_id, system, {', '.join(SAID)} FROM now_so",
+    "INSERT INTO news BY NAME FROM told WHERE finding_id IN (SELECT finding_id FROM now_so)",
+    "INSERT INTO entries BY NAME FROM written",
+    "DELETE FROM views",
+    "INSERT INTO views BY NAME FROM saved",
+)
+
+
+def overlay(queue: Queue, ledger: Ledger, now: datetime) -> None:
+    """Carry `queue` on to the end of `ledger` and to `now`, which ends suppressions.
+
+    Readers see all of it or nothing. LedgerError, and nothing changed, if the chain is broken.
+    """
+    with queue.change() as cursor:
+        now = max(now, queue.expired_at)
+        known = State(head=queue.head, views=cursor.sql("FROM views").pl())
+        new = fold(known, ledger.entries(queue.head), ledger.vault.read_payload)
+        so = _now_so(queue, cursor, new.timeline, now)
+        if new.head != queue.head or so.height:
+            frames = {"now_so": so, "told": new.timeline, "written": new.entries}
+            for name, frame in (frames | {"saved": new.views}).items():
+                cursor.register(name, frame)
+            for change in _CHANGES:
+                cursor.execute(change)
+    queue.head, queue.expired_at = new.head, now
+
+
+def _now_so(
+    queue: Queue, cursor: duckdb.DuckDBPyConnection, told: pl.DataFrame, now: datetime
+) -> pl.DataFrame:
+    """What is so at `now` of the findings in `queue` that `told`, or the clock, speaks of."""
+    expired = cursor.sql(_EXPIRED, params=[queue.expired_at, now]).pl()
+    cursor.register("touched", pl.concat([expired, told.select("finding_id")]).unique())
+    events = cursor.sql("FROM v1_events SEMI JOIN touched USING (finding_id)").pl()
+    ids = events.select("finding_id").unique()
+    timeline = pl.concat([events, told.join(ids, on="finding_id", how="semi")]).sort("order")
+    bodies = ids.with_columns(order=pl.lit(0), rule_version=pl.lit(None, pl.Int32))
+    return findings(State(timeline=timeline, bodies=bodies), now)
