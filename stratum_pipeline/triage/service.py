@@ -25,9 +25,10 @@ from stratum_pipeline.store.objects import open_store
 from stratum_pipeline.store.vault import Vault
 
 from . import contract as c
-from . import overview, problems, queries, reports
+from . import detail, overview, problems, queries, reports
 from .client import Transport
 from .export import export
+from .facets import facets
 from .identity import Identity
 from .overlay import overlay
 from .read_model import NoQueue, Queue
@@ -40,9 +41,9 @@ Read = Callable[[Queue, Any, datetime], c.Model]
 READS: Mapping[str, Read] = {
     "seen": reports.seen,
     "findings": queries.findings,
-    "facets": queries.facets,
+    "facets": facets,
     "groups": queries.groups,
-    "finding": lambda queue, asked, now: queries.finding(queue, asked.finding_id, now),
+    "finding": lambda queue, asked, now: detail.finding(queue, asked.finding_id, now),
     "coverage": reports.coverage,
     "gaps": reports.gaps,
     "accounts": reports.accounts,
