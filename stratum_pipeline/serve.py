@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx
 
 from .runs import RunError, dagster_home
 from .settings import Settings
@@ -37,13 +38,17 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 @dataclass(frozen=True)
 class Server:
-    """A program beside this interpreter. port: 0 if it listens on none; health: a path."""
+    """A program beside this interpreter. port: 0 if it listens on none; health: a path.
+
+    environment: what it needs beside ours.
+    """
 
     name: str
-    command: list[str]
+    command: Sequence[str]
     log: Path
     port: int = 0
     health: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def url(self) -> str:
@@ -67,6 +72,7 @@ def servers(home: Path, ui: int, api: int, app: int) -> list[Server]:
         f"--host {HOST} --port {api} --no-access-log --timeout-graceful-shutdown 5 "
         "--factory stratum_pipeline.triage.server:create"
     )
+    quiet = {"DAGSTER_DISABLE_TELEMETRY": "1"}
     definitions = "-m stratum_pipeline.definitions"
     return [
         Server(
@@ -76,6 +82,7 @@ def servers(home: Path, ui: int, api: int, app: int) -> list[Server]:
             home / "app.log",
             app,
             "/_stcore/health",
+            {"STRATUM_API_URL": f"http://{HOST}:{api}"},
         ),
         Server(
             "API",
@@ -90,8 +97,14 @@ def servers(home: Path, ui: int, api: int, app: int) -> list[Server]:
             home / "webserver.log",
             ui,
             "/server_info",
+            quiet,
         ),
-        Server("Dagster daemon", f"dagster-daemon run {definitions}".split(), home / "daemon.log"),
+        Server(
+            "Dagster daemon",
+            f"dagster-daemon run {definitions}".split(),
+            home / "daemon.log",
+            environment=quiet,
+        ),
     ]
 
 
@@ -122,35 +135,52 @@ def serve(settings: Settings, ui: int, api: int, app: int, say: Callable[[str], 
         ports.append(free_port(wanted, option, set(ports)))
         if wanted not in (0, ports[-1]):
             say(f"Port {wanted} is in use; taking {ports[-1]}.")
-    environment = os.environ | {
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-        "STRATUM_API_URL": f"http://{HOST}:{ports[1]}",
-    }
     running: list[Running] = []
     try:
         for server in servers(home, *ports):
-            running.append(Running(server, _start(server, environment), bool(server.port)))
+            running.append(Running(server, start(server, os.environ), bool(server.port)))
         _watch(running, say)
         raise RunError(f"every server ended by itself; their logs are in {home}.")
     except KeyboardInterrupt:
         say("Stopping.")
     finally:
-        _stop([one.process for one in running])
+        # A second Ctrl-C must not leave half of them behind; the wait is short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stop([one.process for one in running])
 
 
-def _start(server: Server, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    # Beside this interpreter, whatever PATH says; its own group, so that Ctrl-C reaches us only.
+def start(server: Server, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A process in a group of its own, so that a terminal's Ctrl-C reaches us alone."""
     program = str(Path(sys.executable).parent / server.command[0])
     follow = [sys.executable, "-ISc", FOLLOW, str(os.getpid()), program]
     with server.log.open("ab") as output:
         return subprocess.Popen(
-            follow + server.command[1:],
+            [*follow, *server.command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env={**environment, **server.environment},
             start_new_session=True,
         )
+
+
+def answers(server: Server) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(server.url + server.health, timeout=2, trust_env=False).is_success
+    return False
+
+
+def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End them and what they started: politely, and after GRACE_SECONDS in any way."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in processes:
+        _signal(process, signal.SIGTERM)
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0, deadline - time.monotonic()))
+        _signal(process, signal.SIGKILL)
+        process.wait()
 
 
 def _watch(running: list[Running], say: Callable[[str], None]) -> None:
@@ -164,39 +194,16 @@ def _watch(running: list[Running], say: Callable[[str], None]) -> None:
                 say(f"{server.name} ended with exit code {code}; see {server.log}")
                 running.remove(one)
                 _signal(one.process, signal.SIGKILL)
-            elif one.awaited and _answers(server):
+            elif one.awaited and answers(server):
                 say(f"{server.name:12} {server.url}")
                 one.awaited = False
             elif one.awaited and time.monotonic() > deadline:
                 say(f"{server.name} does not answer at {server.url}; see {server.log}")
                 one.awaited = False
-        if starting and not any(one.awaited for one in running):
+        if starting and running and not any(one.awaited for one in running):
             starting = False
             say("Ctrl-C stops it all.")
         time.sleep(POLL_SECONDS)
-
-
-def _answers(server: Server) -> bool:
-    with (
-        contextlib.suppress(OSError),
-        urllib.request.urlopen(server.url + server.health, timeout=2),
-    ):
-        return True
-    return False
-
-
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    # A second Ctrl-C must not leave half of them behind; the wait is short.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    deadline = time.monotonic() + GRACE_SECONDS
-    for process in processes:
-        _signal(process, signal.SIGTERM)
-    for process in processes:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0, deadline - time.monotonic()))
-        _signal(process, signal.SIGKILL)
-        process.wait()
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
