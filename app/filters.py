@@ -97,37 +97,43 @@ def rail(facets: c.Facets) -> None:
 
 
 def _facet(name: str, values: tuple[c.FacetValue, ...]) -> None:
-    counts = {value.value: value.count for value in values}
-    names = {value.value: value.label for value in values}
     chosen = st.session_state.get(name) or []
-    if name in PILLS:
+    if name not in (*c.FACETS, "unverified") and not chosen:
+        return
+    # The browser knows values by their labels, which have counts: said again on each run, a
+    # value survives that its count changes.
+    st.session_state[name] = chosen
+    if name == "unverified":
+        ui.rail_facet(name, dict.fromkeys(WORDS[name]), lambda _: "Could not verify", LABELS[name])
+    elif name in PILLS:
+        counts = {value.value: value.count for value in values}
         options = WORDS.get(name) or sorted({*counts, *chosen})
         read = ui.words if name in WORDS else str
         ui.rail_facet(name, {value: counts.get(value, 0) for value in options}, read)
-    elif name == "unverified":
-        st.pills(
-            LABELS[name],
-            WORDS[name],
-            selection_mode="multi",
-            format_func=lambda _: "Could not verify",
-            width="stretch",
-            key=name,
-        )
-    elif name in c.FACETS or chosen:
+    else:
+        label = LABELS.get(name, ui.words(name))
+        named = {value: value for value in chosen} | _options(name, values)
         st.multiselect(
-            LABELS.get(name, ui.words(name)),
-            list(dict.fromkeys([*counts, *chosen])),  # a chosen value must stay an option
-            format_func=lambda value: _option(name, names.get(value, value), counts.get(value)),
+            label,
+            list(named),
+            format_func=lambda value: named.get(value, value),
             key=name,
-            placeholder=f"Any {LABELS.get(name, name).lower()}",
+            placeholder=f"Any {label.lower()}",
         )
 
 
-def _option(name: str, label: str, count: int | None) -> str:
-    if name == "cause":
-        label = ui.words(label)
-    counted = "" if count is None else f"  {ui.number(count)}"
-    return f"{label or 'Nobody'}{counted}"
+def _options(name: str, values: tuple[c.FacetValue, ...]) -> dict[str, str]:
+    """Labels by value, no two alike: accounts may share a name, rules a title."""
+    labels = [_label(name, value) for value in values]
+    return {
+        value.value: (label if labels.count(label) == 1 else f"{label} {value.value}")
+        + f"  {ui.number(value.count)}"
+        for value, label in zip(values, labels, strict=True)
+    }
+
+
+def _label(name: str, value: c.FacetValue) -> str:
+    return ui.words(value.label) if name in WORDS else value.label or "Nobody"
 
 
 # --- saved views -------------------------------------------------------------------------
@@ -192,7 +198,10 @@ def _fits(now: Query, wanted: Query) -> bool:
 
 def _save(now: Query, saved: tuple[c.View, ...]) -> None:
     shares = session.may(c.Role.APPROVER)
-    with st.popover("Save view", icon=":material/bookmark_add:", type="tertiary"), guard.inline():
+    # A popover of another key begins closed: it closes once something is saved or deleted.
+    key = f"save {[_id(view) for view in saved]}"
+    popover = st.popover("Save view", icon=":material/bookmark_add:", type="tertiary", key=key)
+    with popover, guard.inline():
         st.caption("Filters, search, grouping, sorting and scope as they are now.")
         with st.form("save_view", border=False):
             name = st.text_input("Name", max_chars=60)

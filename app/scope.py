@@ -50,7 +50,7 @@ def _scope_value(kind: str, value: str | None) -> None:
         args=(kind,),
         placeholder=f"Which {SCOPES[kind] if kind == 'ou' else kind}?",
         label_visibility="collapsed",
-        width=210,
+        width=170,
     )
 
 
