@@ -156,7 +156,7 @@ class Http:
     ) -> c.Model:
         asked, path = question.model_dump(mode="json", exclude_defaults=True), operation.path
         if "{" in path:
-            path, asked = path.format(**{k: quote(str(v), safe="") for k, v in asked.items()}), {}
+            path, asked = path.format(**{k: _step(str(v)) for k, v in asked.items()}), {}
         where = "json" if operation.method == "POST" else "params"
         response = self._send(operation.method, path, headers, **{where: asked})
         return _answer(response, operation.gives)
@@ -196,6 +196,11 @@ class Http:
             f"no answer from the API at {self._url} ({type(error).__name__}). Start it with "
             f"`stratum up`, or set {API_URL} to where it is."
         )
+
+
+def _step(text: str) -> str:
+    """`text` as one step of a path, which "." and "/" would lead out of."""
+    return quote(text, safe="").replace(".", "%2E")
 
 
 def _answer(response: httpx.Response, gives: type[Answer]) -> Answer:

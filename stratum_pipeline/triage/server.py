@@ -140,7 +140,7 @@ def create(
     @app.get(
         "/health", operation_id="health", summary="Whether the server answers", tags=["health"]
     )
-    def health() -> Health:
+    async def health() -> Health:  # not in a thread: it answers while all of them are busy
         return Health(version=c.VERSION)
 
     add_docs(app)
