@@ -104,7 +104,7 @@ def _facet(name: str, values: tuple[c.FacetValue, ...]) -> None:
     # value survives that its count changes.
     st.session_state[name] = chosen
     if name == "unverified":
-        ui.rail_facet(name, dict.fromkeys(WORDS[name]), lambda _: "Could not verify", LABELS[name])
+        ui.rail_facet(name, {"yes": None}, {"yes": "Could not verify"}.__getitem__, LABELS[name])
     elif name in PILLS:
         counts = {value.value: value.count for value in values}
         options = WORDS.get(name) or sorted({*counts, *chosen})
@@ -116,7 +116,7 @@ def _facet(name: str, values: tuple[c.FacetValue, ...]) -> None:
         st.multiselect(
             label,
             list(named),
-            format_func=lambda value: named.get(value, value),
+            format_func=named.__getitem__,
             key=name,
             placeholder=f"Any {label.lower()}",
         )

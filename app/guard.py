@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import session
@@ -17,7 +17,7 @@ log = logging.getLogger("stratum.app")
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guarded() -> Generator[None]:
     """Around everything that asks the API and draws the answer."""
     try:
         yield
@@ -36,7 +36,7 @@ def guarded() -> Iterator[None]:
 
 
 @contextmanager
-def inline() -> Iterator[None]:
+def inline() -> Generator[None]:
     """Around what is asked in a dialog or a popover: it stays open and says what is wrong."""
     try:
         yield

@@ -44,7 +44,7 @@ def _scope_value(kind: str, value: str | None) -> None:
     st.selectbox(
         SCOPES[kind],
         list(named),
-        format_func=lambda each: named.get(each, each),
+        format_func=lambda each: str(named.get(each, each)),
         key=key,
         on_change=_choose_scope,
         args=(kind,),

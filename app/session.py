@@ -14,7 +14,6 @@ from stratum_pipeline.triage import problems
 from stratum_pipeline.triage.client import Answer, Client, Transport
 
 ORGANIZATION = "organization"
-MODE = os.environ.get("STRATUM_IDENTITY", "local")
 # What the load balancer signs; Cognito tells groups in the second alone.
 VOUCHERS = ("x-amzn-oidc-data", "x-amzn-oidc-accesstoken")
 EARLY = timedelta(seconds=30)  # a session this near its end is asked for anew
@@ -89,16 +88,20 @@ def end() -> None:
         st.session_state.pop(name, None)
 
 
+def mode() -> str:
+    return os.environ.get("STRATUM_IDENTITY") or "local"
+
+
 def login_needed() -> bool:
-    return MODE == "oidc" and not st.user.is_logged_in
+    return mode() == "oidc" and not st.user.is_logged_in
 
 
 def _headers() -> dict[str, str]:
     sent = st.context.headers
-    if MODE == "local":
+    if mode() == "local":
         _only_this_machine(sent)
         return {}
-    if MODE == "alb":
+    if mode() == "alb":
         vouched = {name: sent[name] for name in VOUCHERS if name in sent}
     else:
         vouched = {"Authorization": f"Bearer {st.user.tokens.get('id', '')}"}

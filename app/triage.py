@@ -100,7 +100,9 @@ def _assignee() -> dict[str, Any]:
 
 def _suppression() -> dict[str, Any]:
     reason = st.radio("Reason", get_args(c.Reason), format_func=ui.words, horizontal=True)
-    term = st.pills("Until", list(UNTIL), format_func=UNTIL.get, default="90", required=True)
+    term = st.pills(
+        "Until", list(UNTIL), format_func=UNTIL.__getitem__, default="90", required=True
+    )
     until = _end(term, _last_day() if term == "date" else datetime.now(UTC).date())
     if until is None:
         st.caption("No end: it stays suppressed until somebody ends it.")
