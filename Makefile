@@ -1,10 +1,12 @@
 # Every command the README names. BIN lets a container use its own interpreter.
 BIN ?= .venv/bin
 PYTHON ?= python3
+CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM
 
-.PHONY: help install demo up test lint bench clean
+.PHONY: help install browser demo up test lint bench screenshots clean
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 install: .venv/installed  ## create .venv with the pinned dependencies
 .venv/installed: pyproject.toml constraints.txt
@@ -12,14 +14,22 @@ install: .venv/installed  ## create .venv with the pinned dependencies
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev,production]'
 	@touch $@
 
-demo: install  ## scan the demonstration organization, print the queue, serve the Dagster UI
+browser: $(CHROMIUM)  ## install Debian's Chromium, which the tests drive, where there is none
+$(CHROMIUM): SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -n)
+$(CHROMIUM):
+	@command -v apt-get >/dev/null && $(SUDO) true 2>/dev/null || { echo >&2 \
+	  "The tests need Chromium at $@: install it, or say where it is: make CHROMIUM=..."; exit 1; }
+	$(SUDO) apt-get update -qq
+	$(SUDO) apt-get install -y -qq --no-install-recommends chromium
+
+demo: install  ## scan the demonstration organization, print the queue, serve it
 	$(BIN)/stratum demo
 
-up: install  ## serve the Dagster UI over what has been scanned
+up: install  ## serve the app, the API and the Dagster UI over what has been scanned
 	$(BIN)/stratum up
 
-test: install lint  ## everything CI runs
-	$(BIN)/python -m pytest -n 2
+test: install browser lint  ## everything CI runs
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: install
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -28,6 +38,9 @@ lint: install
 
 bench: install  ## the figures the README quotes
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b; done
+
+screenshots: install browser  ## the pictures in docs/screens, anew
+	$(BIN)/python -m docs.screenshots
 
 clean:  ## remove what the demonstration and the scans wrote
 	rm -rf .stratum
