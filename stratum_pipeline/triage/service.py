@@ -25,7 +25,7 @@ from stratum_pipeline.store.objects import open_store
 from stratum_pipeline.store.vault import Vault
 
 from . import contract as c
-from . import detail, overview, problems, queries, reports
+from . import coverage, detail, overview, problems, queries, reports
 from .client import Transport
 from .export import export
 from .facets import facets
@@ -39,13 +39,13 @@ _KEYS = uuid.UUID("6f1d3f0e-2f0c-4f53-9a3b-6f8f4f9b1c52")  # namespace of idempo
 Read = Callable[[Queue, Any, datetime], c.Model]
 
 READS: Mapping[str, Read] = {
-    "seen": reports.seen,
+    "seen": coverage.seen,
     "findings": queries.findings,
     "facets": facets,
     "groups": queries.groups,
     "finding": lambda queue, asked, now: detail.finding(queue, asked.finding_id, now),
-    "coverage": reports.coverage,
-    "gaps": reports.gaps,
+    "coverage": coverage.coverage,
+    "gaps": coverage.gaps,
     "accounts": reports.accounts,
     "rules": reports.rules,
     "overview": overview.overview,
@@ -182,7 +182,9 @@ class Service:
             me.id,
         )
         return c.Views(
-            items=tuple(c.View(**row | {"query": json.loads(row["query"])}) for row in rows.to_dicts())
+            items=tuple(
+                c.View(**row | {"query": json.loads(row["query"])}) for row in rows.to_dicts()
+            )
         )
 
     def _save_view(self, me: c.Me, view: c.View) -> c.Views:

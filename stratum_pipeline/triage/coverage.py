@@ -1,0 +1,192 @@
+"""What was seen and what was not: cells of account and module, gaps, how complete it is."""
+
+import base64
+import json
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from . import contract as c
+from . import problems
+from .read_model import Queue
+
+# One row per account and module that is switched on or was ever scanned. A failed scan judged
+# nothing, so what stands beside it of an earlier one does not count.
+CELLS = """
+    cells AS MATERIALIZED (
+        SELECT a.account_id::VARCHAR AS account_id, a.name, a.ou, a.status, m.module, m.place,
+               CASE WHEN a.status <> 'ACTIVE' OR NOT m.switched_on THEN 'off'
+                    WHEN s.outcome IS NULL THEN 'never'
+                    WHEN s.outcome = 'complete' AND g.gaps > 0 THEN 'partial'
+                    ELSE s.outcome END AS state,
+               CASE WHEN a.status <> 'ACTIVE' THEN 'account is ' || a.status
+                    WHEN NOT m.switched_on THEN 'module ' || m.module || ' is switched off'
+                    WHEN s.outcome IS NULL THEN 'not scanned yet'
+                    WHEN s.outcome = 'failed' THEN s.error
+                    WHEN g.gaps > 0 THEN g.worst
+                        || CASE WHEN g.gaps > 1 THEN ', ' || (g.gaps - 1) || ' more' ELSE '' END
+                    WHEN s.outcome = 'partial' THEN 'the scan could not see everything'
+                    ELSE '' END AS reason,
+               s.finished_at AS scanned_at, coalesce(s.calls, 0) AS calls,
+               CASE WHEN s.outcome = 'failed' THEN 0 ELSE coalesce(p.unknown, 0) END AS unknown,
+               coalesce(g.gaps, 0) AS gaps
+        FROM accounts a
+        CROSS JOIN (
+            SELECT module, min(place) AS place, bool_or(switched_on) AS switched_on FROM (
+                SELECT module, row_number() OVER () AS place, true AS switched_on FROM v1_modules
+                UNION ALL SELECT DISTINCT module, 1000000, false FROM v1_scans)
+            GROUP BY module) m
+        LEFT JOIN v1_scans s ON s.account_id = a.account_id::VARCHAR AND s.module = m.module
+        LEFT JOIN (
+            SELECT account_id, module, count(*) AS gaps,
+                   arg_max(operation || ' ' || outcome || ' (' || code || ')'
+                       || CASE WHEN region IN ('', '*') THEN '' ELSE ' in ' || region END,
+                       blinded) AS worst
+            FROM v1_gaps GROUP BY account_id, module) g
+            ON g.account_id = a.account_id::VARCHAR AND g.module = m.module
+        LEFT JOIN (
+            SELECT account_id, split_part(rule_id, '.', 1) AS module, sum(unknown) AS unknown
+            FROM v1_populations GROUP BY ALL) p
+            ON p.account_id = a.account_id::VARCHAR AND p.module = m.module
+        WHERE {scope})
+"""
+# The worst of an account's cells decides; one with nothing switched on is off.
+STATE = """
+    CASE WHEN bool_and(state = 'off') THEN 'off'
+         WHEN bool_and(state IN ('off', 'never')) THEN 'never'
+         WHEN bool_and(state IN ('off', 'failed')) THEN 'failed'
+         WHEN bool_and(state IN ('off', 'complete')) THEN 'complete'
+         ELSE 'partial' END
+"""
+WORST = ("failed", "partial", "never", "complete", "off")
+
+
+def scoped(scope: str, account: str, ou: str, module: str) -> tuple[str, list[Any]]:
+    """The condition that `scope` puts on the columns of these names, and its parameters."""
+    kind, _, named = scope.partition(":")
+    match kind:
+        case "ou":
+            return f"({ou} = ? OR starts_with({ou}, ? || '/'))", [named, named]
+        case "account":
+            return f"{account} = ?", [named]
+        case "module":
+            return f"{module} = ?", [named]
+        case _:
+            return "true", []
+
+
+def seen(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Seen:
+    """How complete the picture is: by account, or by module of one account."""
+    where, params = scoped(asked.scope, "a.account_id::VARCHAR", "a.ou", "m.module")
+    by = "module" if asked.scope.startswith("account:") else "account_id"
+    counts = queue.rows(
+        f"WITH {CELLS.format(scope=where)}, units AS ("
+        f"SELECT {STATE} AS state FROM cells GROUP BY {by}) "
+        "SELECT (SELECT count(*) FROM units) AS total, "
+        + ", ".join(
+            f"(SELECT count(*) FROM units WHERE state = '{state}') AS {state}" for state in WORST
+        )
+        + ", coalesce(sum(gaps), 0)::BIGINT AS gaps, coalesce(sum(unknown), 0)::BIGINT AS unknown, "
+        "min(scanned_at) AS oldest_scan FROM cells",
+        *params,
+    ).row(0, named=True)
+    first = gaps(queue, c.GapsQuery(scope=asked.scope, limit=1), now).items
+    return c.Seen(
+        unit="modules" if by == "module" else "accounts",
+        first=first[0] if first else None,
+        snapshot=queue.snapshot,
+        **counts,
+    )
+
+
+def coverage(queue: Queue, asked: c.CoverageQuery, now: datetime) -> c.Coverage:
+    """The matrix, `limit` accounts of it."""
+    where, params = scoped(asked.scope, "a.account_id::VARCHAR", "a.ou", "m.module")
+    start = offset(queue, asked.cursor)
+    rank = f"list_position({list(WORST)}, {STATE})" if asked.order == "gaps" else "1"
+    rows = queue.rows(
+        f"WITH {CELLS.format(scope=where)}, page AS ("
+        f"SELECT account_id, {rank} AS worst, sum(gaps) AS many, count(*) OVER () AS total, "
+        f"row_number() OVER (ORDER BY worst, {'many DESC,' if asked.order == 'gaps' else ''} "
+        "lower(any_value(name)), account_id) AS number "
+        "FROM cells GROUP BY account_id ORDER BY number LIMIT ? OFFSET ?) "
+        "SELECT cells.*, total FROM page JOIN cells USING (account_id) ORDER BY number, place",
+        *params,
+        asked.limit,
+        start,
+    )
+    total = int(rows["total"][0]) if rows.height else 0
+    accounts = [
+        c.AccountCoverage(
+            account_id=account,
+            **{name: part[name][0] for name in ("name", "ou", "status")},
+            cells=tuple(
+                c.Cell.model_validate(cell)
+                for cell in part.select(list(c.Cell.model_fields)).to_dicts()
+            ),
+        )
+        for (account,), part in rows.group_by("account_id", maintain_order=True)
+    ]
+    modules = rows.sort("place")["module"].unique(maintain_order=True).to_list()
+    return c.Coverage(
+        accounts=tuple(accounts),
+        modules=tuple(modules),
+        total=total,
+        next=following(queue, start + len(accounts), total),
+        snapshot=queue.snapshot,
+    )
+
+
+def gaps(queue: Queue, asked: c.GapsQuery, now: datetime) -> c.Gaps:
+    """What could not be seen, what blinds most first."""
+    where, params = scoped(asked.scope, "g.account_id", "a.ou", "g.module")
+    for column, chosen in (("g.module", asked.module), ("g.account_id", asked.account)):
+        if chosen:
+            where += f" AND list_contains(?, {column})"
+            params.append(list(chosen))
+    start = offset(queue, asked.cursor)
+    rows = queue.rows(
+        "SELECT g.account_id, coalesce(a.name, '') AS account_name, g.region, g.module, "
+        "g.operation, g.outcome, g.code, g.rules, g.resources, g.unlisted, g.blinded, "
+        "count(*) OVER () AS total "
+        "FROM gaps g LEFT JOIN accounts a ON a.account_id::VARCHAR = g.account_id "
+        f"WHERE {where} ORDER BY g.blinded DESC, g.unlisted DESC, len(g.rules) DESC, "
+        "g.account_id, g.module, g.region, g.operation, g.code LIMIT ? OFFSET ?",
+        *params,
+        asked.limit,
+        start,
+    )
+    total = int(rows["total"][0]) if rows.height else 0
+    return c.Gaps(
+        items=tuple(c.Gap.model_validate(row) for row in rows.drop("total").to_dicts()),
+        total=total,
+        next=following(queue, start + rows.height, total),
+        snapshot=queue.snapshot,
+    )
+
+
+def following(queue: Queue, start: int, total: int) -> str:
+    """The cursor of a list that is short enough to be counted off; "" at its end."""
+    if start >= total:
+        return ""
+    return base64.urlsafe_b64encode(json.dumps([queue.id, start]).encode()).decode()
+
+
+def offset(queue: Queue, cursor: str) -> int:
+    """How many rows lie before `cursor`; ApiError if it is of another snapshot, or none."""
+    if not cursor:
+        return 0
+    try:
+        snapshot, start = json.loads(base64.urlsafe_b64decode(cursor))
+        start = int(start)
+    except (ValueError, TypeError) as error:
+        raise problems.invalid("the cursor is not one of this API's.") from error
+    if snapshot != queue.id:
+        raise problems.cursor_expired()
+    return max(0, start)
+
+
+def tags(rows: pl.DataFrame) -> list[dict[str, str]]:
+    """The column `tags` of rows of Accounts as dictionaries."""
+    return [{tag["key"]: tag["value"] for tag in each or ()} for each in rows["tags"].to_list()]

@@ -1,0 +1,146 @@
+"""The figures of the morning: what changed, how it went, what to do first."""
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from . import contract as c
+from .coverage import scoped, seen
+from .queries import findings, groups
+from .read_model import Queue
+from .reports import accounts
+
+DAYS = 90
+WINDOW = timedelta(days=1)
+SOON = timedelta(days=7)
+LEVELS: tuple[c.Severity, ...] = ("critical", "high", "medium", "low")
+
+_SCOPED = """
+    mine AS (
+        SELECT f.finding_id, f.severity, f.status, f.suppressed_until
+        FROM findings f LEFT JOIN accounts a USING (account_id) WHERE {scope})
+"""
+# A finding is open from an event on, or from the end of its suppression, until the next
+# event, unless a scan resolved it or a person said so. Fold order, not time, says which
+# event is the next; a scan's events carry the time it began, so time is kept from going back.
+_TREND = """
+    spoken AS (
+        SELECT finding_id, severity,
+               max("at") OVER past AS moment,
+               last_value(CASE WHEN kind IN ('opened', 'reopened') THEN true
+                               WHEN kind = 'resolved' THEN false END IGNORE NULLS)
+                   OVER past AS failing,
+               last_value(CASE WHEN kind = 'marked_resolved' THEN true
+                               WHEN kind IN ('opened', 'reopened', 'resolved', 'marked_open')
+                               THEN false END IGNORE NULLS) OVER past AS marked,
+               last_value(CASE WHEN kind = 'suppressed' THEN coalesce(until, 'infinity')
+                               WHEN kind = 'unsuppressed' OR reset THEN '-infinity'::TIMESTAMPTZ
+                               END IGNORE NULLS) OVER past AS quiet_until,
+               "order"
+        FROM v1_events JOIN mine USING (finding_id)
+        WINDOW past AS (PARTITION BY finding_id ORDER BY "order"
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)),
+    spans AS (
+        SELECT severity, greatest(moment, coalesce(quiet_until, moment)) AS begins,
+               coalesce(lead(moment) OVER (PARTITION BY finding_id ORDER BY "order"), 'infinity')
+                   AS ends,
+               failing AND NOT coalesce(marked, false) AS open
+        FROM spoken),
+    deltas AS (
+        SELECT severity, begins::DATE AS day, 1 AS delta FROM spans
+        WHERE open AND begins < ends AND begins <= ?
+        UNION ALL
+        SELECT severity, ends::DATE, -1 FROM spans WHERE open AND begins < ends AND ends <= ?),
+    days AS (
+        SELECT day::DATE AS day FROM (
+            SELECT unnest(generate_series(
+                greatest((SELECT min(moment) FROM spoken)::DATE, ?::DATE), ?::DATE, INTERVAL 1 DAY))
+            AS day)),
+    levels AS (SELECT unnest(enum_range(NULL::t_severity)) AS severity)
+    SELECT day, severity::VARCHAR AS severity,
+           coalesce((SELECT sum(delta) FROM deltas d
+                     WHERE d.severity = levels.severity AND d.day <= days.day), 0)::BIGINT AS open
+    FROM days CROSS JOIN levels ORDER BY day, severity DESC
+"""
+
+_lock = threading.Lock()
+_trends: WeakKeyDictionary[Queue, dict[tuple[Any, ...], tuple[c.TrendPoint, ...]]] = (
+    WeakKeyDictionary()
+)
+
+
+def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
+    """Changes since the last scan or of a day, whichever reaches back further; trends; what
+    to do first.
+    """
+    where, params = scoped(asked.scope, "f.account_id::VARCHAR", "a.ou", "f.module::VARCHAR")
+    mine = f"WITH {_SCOPED.format(scope=where)} "
+    last = queue.rows("SELECT max(\"at\") FROM v1_entries WHERE kind = 'scanned'").item()
+    since = min(now - WINDOW, last) if last is not None else None
+    changes = queue.rows(
+        mine + "SELECT e.kind, e.cause, mine.severity::VARCHAR AS severity, "
+        "count(DISTINCT finding_id) AS count FROM v1_events e JOIN mine USING (finding_id) "
+        'WHERE e.seq IN (SELECT seq FROM v1_entries WHERE "at" >= ?) '
+        "AND e.kind IN ('opened', 'reopened', 'resolved') GROUP BY ALL",
+        *params,
+        since,
+    ).to_dicts()
+    counts = queue.rows(
+        mine + "SELECT severity::VARCHAR AS severity, count(*) FILTER (status = 'open') AS open, "
+        "count(*) FILTER (status = 'suppressed' AND suppressed_until BETWEEN ? AND ?) AS ending "
+        "FROM mine GROUP BY ALL",
+        *params,
+        now,
+        now + SOON,
+    ).to_dicts()
+    still_open = dict.fromkeys(map(str, LEVELS), 0) | {r["severity"]: r["open"] for r in counts}
+    picture = seen(queue, asked, now)
+    scope: dict[str, Any] = {"scope": asked.scope, "status": ("open",)}
+    causes = c.GroupsQuery(by="root_cause", sort="findings", limit=8, **scope)
+    worst: tuple[c.Severity, ...] = tuple(level for level in LEVELS if still_open[level])[:1]
+    oldest = c.FindingsQuery(sort="age", descending=True, limit=7, severity=worst, **scope)
+    risky = c.AccountsQuery(scope=asked.scope, sort="risk", limit=7)
+    return c.Overview(
+        since=since,
+        opened=_change(changes, "opened"),
+        reopened=_change(changes, "reopened"),
+        resolved=_change(changes, "resolved"),
+        suppressions_ending=sum(row["ending"] for row in counts),
+        unknown=picture.unknown,
+        gaps=picture.gaps,
+        open=still_open,
+        trend=_trend(queue, asked.scope, mine, params, now),
+        root_causes=tuple(g for g in groups(queue, causes, now).items if g.findings > 1),
+        oldest=findings(queue, oldest, now).items if worst else (),
+        accounts=tuple(a for a in accounts(queue, risky, now).items if a.open),
+        snapshot=queue.snapshot,
+    )
+
+
+def _change(rows: list[dict[str, Any]], kind: str) -> c.Change:
+    def sums(key: str) -> dict[str, int]:
+        totals: dict[str, int] = {}
+        for row in rows:
+            if row["kind"] == kind:
+                totals[row[key]] = totals.get(row[key], 0) + row["count"]
+        return totals
+
+    severities = sums("severity")
+    return c.Change(count=sum(severities.values()), severities=severities, causes=sums("cause"))
+
+
+def _trend(
+    queue: Queue, scope: str, mine: str, params: list[Any], now: datetime
+) -> tuple[c.TrendPoint, ...]:
+    """Computed once for what the queue shows now: it reads every event."""
+    key = (scope, queue.head.seq, now.date())
+    with _lock:
+        known = _trends.setdefault(queue, {})
+        if key not in known:
+            first = (now - timedelta(days=DAYS - 1)).date()
+            rows = queue.rows(f"{mine}, {_TREND}", *params, now, now, first, now.date())
+            for old in [k for k in known if k[1:] != key[1:]]:
+                del known[old]
+            known[key] = tuple(c.TrendPoint.model_validate(row) for row in rows.to_dicts())
+        return known[key]
