@@ -7,7 +7,7 @@ timestamp, and folding in two steps gives what folding in one gives.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -219,7 +219,9 @@ def _by_person(entry: Entry, payload: Callable[[str], pl.DataFrame]) -> pl.DataF
             kind=pl.lit(entry.kind),
             cause=pl.lit(""),
             reset=pl.lit(False),
-            until=pl.lit(datetime.fromisoformat(until) if until else None, TIMESTAMP),
+            until=pl.lit(
+                datetime.fromisoformat(until).astimezone(UTC) if until else None, TIMESTAMP
+            ),
             **{name: pl.lit(body.get(name), pl.String) for name in ("to", "note", "reason")},
         )
     )

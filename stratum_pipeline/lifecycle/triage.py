@@ -1,7 +1,7 @@
 """What people say of findings: checked, then appended."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -71,7 +71,7 @@ def triage(
     if kind == Kind.ASSIGNED:
         body["to"] = to
     if kind == Kind.SUPPRESSED:
-        body |= {"reason": reason, "until": until.isoformat() if until else ""}
+        body |= {"reason": reason, "until": until.astimezone(UTC).isoformat() if until else ""}
     ids = sorted(set(findings))
     if len(ids) > INLINE:
         body["findings"] = ledger.vault.payload(pl.DataFrame({"finding_id": ids}))

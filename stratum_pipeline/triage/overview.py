@@ -98,8 +98,8 @@ def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
     picture = seen(queue, asked, now)
     scope: dict[str, Any] = {"scope": asked.scope, "status": ("open",)}
     causes = c.GroupsQuery(by="root_cause", sort="findings", limit=8, **scope)
-    worst: tuple[c.Severity, ...] = tuple(level for level in LEVELS if still_open[level])[:1]
-    oldest = c.FindingsQuery(sort="age", descending=True, limit=7, severity=worst, **scope)
+    worst = next((level for level in LEVELS if still_open[level]), None)
+    oldest = c.FindingsQuery(sort="age", descending=True, limit=7, severity=tuple(worst), **scope)
     risky = c.AccountsQuery(scope=asked.scope, sort="risk", limit=7)
     return c.Overview(
         since=since,

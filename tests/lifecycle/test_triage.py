@@ -1,6 +1,7 @@
 """What people say is checked against what is so."""
 
 import json
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
@@ -80,6 +81,12 @@ def test_findings_are_named_once_and_in_order(place: Place):
     }
     assert (entry.actor, entry.kind) == (ANN, "assigned")
     assert place.queue("n1")["assignee"] == "bob"
+
+
+def test_an_end_in_another_time_zone_is_the_same_moment(place: Place):
+    elsewhere = hour(60).astimezone(timezone(timedelta(hours=-7)))
+    place.says(Kind.SUPPRESSED, fid("n1"), reason="accepted_risk", note="x", until=elsewhere)
+    assert place.queue("n1", as_of=hour(59))["suppressed_until"] == hour(60)
 
 
 def test_many_findings_stand_in_a_payload(place: Place, monkeypatch: pytest.MonkeyPatch):

@@ -79,8 +79,8 @@ class Coverage(Model):
 
 
 class GapsQuery(ScopeQuery):
-    module: tuple[str, ...] = ()
-    account: tuple[str, ...] = ()
+    module: tuple[str, ...] = Field(default=(), description="of these modules")
+    account: tuple[str, ...] = Field(default=(), description="account ids")
     limit: Limit = 100
     cursor: Cursor = ""
 

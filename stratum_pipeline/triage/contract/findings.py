@@ -25,15 +25,15 @@ class Filter(ScopeQuery):
 
     severity: tuple[Severity, ...] = ()
     status: tuple[Status, ...] = ()
-    module: tuple[str, ...] = ()
+    module: tuple[str, ...] = Field(default=(), description="of these modules")
     account: tuple[str, ...] = Field(default=(), description="account ids")
     rule: tuple[str, ...] = Field(default=(), description="exact rule ids")
-    region: tuple[str, ...] = ()
+    region: tuple[str, ...] = Field(default=(), description='"" for what has none')
     age: tuple[Age, ...] = Field(default=(), description="since it was first detected")
     assignee: tuple[str, ...] = Field(default=(), description='"" is nobody')
     cause: tuple[Cause, ...] = Field(default=(), description="of the last change of status")
     resource: tuple[str, ...] = Field(default=(), description="exact ARNs")
-    root_cause: tuple[str, ...] = ()
+    root_cause: tuple[str, ...] = Field(default=(), description="exact keys, as groups give them")
     unverified: bool | None = Field(
         default=None, description="whether the last scan could not tell"
     )
@@ -51,7 +51,9 @@ FACETS = ("severity", "status", "module", "age", "account", "rule", "region", "a
 
 class FindingsQuery(Filter):
     sort: Literal["priority", "severity", "age", "changed", "account", "rule"] = "priority"
-    descending: bool = True
+    descending: bool = Field(
+        default=True, description="worst, oldest or last first; account and rule: Z to A"
+    )
     limit: Limit = 50
     cursor: Cursor = ""
 

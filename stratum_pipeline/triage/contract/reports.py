@@ -6,13 +6,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .findings import Group, Row
-from .words import Cursor, Limit, Model, ScopeQuery, Severity, Snapshot
+from .words import Cursor, Limit, Model, ScopeQuery, Severity, Snapshot, Time
 
 
 class AccountsQuery(ScopeQuery):
-    text: str = Field(default="", max_length=200)
+    text: str = Field(default="", max_length=200, description="in name or id")
     sort: Literal["name", "risk"] = "name"
-    limit: int = Field(default=500, ge=1, le=10_000)
+    limit: int = Field(default=500, ge=1, le=10_000, description="items on a page")
     cursor: Cursor = ""
 
 
@@ -92,9 +92,9 @@ class Overview(Model):
 
 
 class ActivityQuery(Model):
-    actor: tuple[str, ...] = ()
+    actor: tuple[str, ...] = Field(default=(), description='ids of people, or "stratum"')
     kind: tuple[str, ...] = Field(default=(), description="scanned, an Action, view_saved, ...")
-    since: datetime | None = None
+    since: Time | None = Field(default=None, description="this moment or later")
     limit: Limit = 50
     cursor: Cursor = ""
 

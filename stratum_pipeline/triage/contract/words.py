@@ -1,10 +1,10 @@
 """What the rest of the contract is made of: vocabulary, people, snapshots, problems."""
 
 import enum
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 VERSION = "1.0.0"
 
@@ -37,6 +37,17 @@ Action = Literal[
     "marked_resolved",
     "marked_open",
 ]
+
+
+def _to_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("it is outside the calendar") from error
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A moment somebody names: with an offset, kept as UTC."""
 Scope = Annotated[
     str,
     Field(
@@ -46,7 +57,7 @@ Scope = Annotated[
     ),
 ]
 FindingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Limit = Annotated[int, Field(ge=1, le=500)]
+Limit = Annotated[int, Field(ge=1, le=500, description="items on a page")]
 Cursor = Annotated[str, Field(description="`next` of the page before; empty for the first")]
 
 

@@ -1,11 +1,9 @@
 """What people say, and the views they save."""
 
-from datetime import datetime
-
 from pydantic import Field
 
 from .findings import Filter
-from .words import Action, FindingId, Model, Reason
+from .words import Action, FindingId, Model, Reason, Time
 
 
 class Record(Model):
@@ -24,7 +22,7 @@ class Record(Model):
     note: str = Field(default="", max_length=4000)
     to: str = Field(default="", max_length=200)
     reason: Reason | None = None
-    until: datetime | None = None
+    until: Time | None = None
     idempotency_key: str = Field(
         default="", max_length=100, description="the header Idempotency-Key does the same"
     )
@@ -46,8 +44,8 @@ class View(Model):
 
 
 class ViewKey(Model):
-    name: str
-    shared: bool = False
+    name: str = Field(description="of the view")
+    shared: bool = Field(default=False, description="the shared one, not the asker's own")
 
 
 class Views(Model):
