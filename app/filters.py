@@ -133,7 +133,7 @@ def _options(name: str, values: tuple[c.FacetValue, ...]) -> dict[str, str]:
 
 
 def _label(name: str, value: c.FacetValue) -> str:
-    return ui.words(value.label) if name in WORDS else value.label or "Nobody"
+    return ui.words(value.label) if name in WORDS or not value.value else value.label
 
 
 # --- saved views -------------------------------------------------------------------------
@@ -204,9 +204,9 @@ def _save(now: Query, saved: tuple[c.View, ...]) -> None:
     with popover, guard.inline():
         st.caption("Filters, search, grouping, sorting and scope as they are now.")
         with st.form("save_view", border=False):
-            name = st.text_input("Name", max_chars=60)
+            name = st.text_input("Name", max_chars=60, key="view_name")
             shared = shares and st.checkbox("Share with everybody")
-            if st.form_submit_button("Save", type="primary") and name.strip():
+            if st.form_submit_button("Save", type="primary", key="view_save") and name.strip():
                 view = c.View(name=name.strip(), query=now, shared=bool(shared))
                 session.client().save_view(view)
                 st.rerun()

@@ -114,11 +114,19 @@ def _only_this_machine(sent: Mapping[str, str]) -> None:
     """Locally whoever asks is the operating system's user: nobody from elsewhere may."""
     address = st.context.ip_address  # None is localhost
     proxied = any(name.lower().startswith("x-forwarded-") for name in sent)
-    if proxied or (address and not ipaddress.ip_address(address).is_loopback):
+    if proxied or (address and not _loopback(address)):
         raise problems.unauthenticated(
             "you come from another machine or through a proxy, and this app knows no people: "
             "STRATUM_IDENTITY=alb or oidc lets it serve others."
         )
+
+
+def _loopback(address: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
 
 
 # --- scope -------------------------------------------------------------------------------

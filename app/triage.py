@@ -103,7 +103,7 @@ def _suppression() -> dict[str, Any]:
     term = st.pills(
         "Until", list(UNTIL), format_func=UNTIL.__getitem__, default="90", required=True
     )
-    until = _end(term, _last_day() if term == "date" else datetime.now(UTC).date())
+    until = ends(term, _last_day() if term == "date" else datetime.now(UTC).date())
     if until is None:
         st.caption("No end: it stays suppressed until somebody ends it.")
     else:
@@ -119,7 +119,7 @@ def _last_day() -> date:
     )
 
 
-def _end(term: str, day: date) -> datetime | None:
+def ends(term: str, day: date) -> datetime | None:
     """The end of the last day of a term that begins on `day`."""
     if not term:
         return None

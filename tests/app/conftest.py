@@ -1,5 +1,6 @@
 """The app run by Streamlit's AppTest over an API in memory."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from stratum_pipeline.triage.client import Client
 from .fake import Fake
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
+sys.path.insert(0, str(APP.parent))  # as Streamlit does
 SECONDS = 60  # a run that takes longer hangs
 
 Visit = Callable[..., None]

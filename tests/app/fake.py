@@ -38,7 +38,8 @@ class Fake:
         self.role, self.hostile, self.seq = role, hostile, 12
         self.fault: dict[str, Exception] = {}
         self.calls: list[tuple[str, c.Model]] = []
-        self.sent: list[Mapping[str, str]] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.sent: list[Mapping[str, str]] = []  # for a session
         self.entries: dict[int, tuple[str, ...]] = {}
         self.saved: list[c.View] = []
         made = (self._make(n) for n in range(count))
@@ -48,6 +49,7 @@ class Fake:
         self, operation: c.Operation, question: c.Model, headers: Mapping[str, str]
     ) -> c.Model:
         self.calls.append((operation.name, question))
+        self.headers.append(headers)
         if fault := self.fault.get(operation.name):
             raise fault
         if not self.role.may(operation.role):
@@ -162,6 +164,24 @@ class Fake:
         ous = ("Root", "Root/Security", "Root/Workloads", "Root/Workloads/Prod")
         return c.Accounts(
             items=items, ous=ous, total=len(items), next="", snapshot=self._snapshot()
+        )
+
+    def overview(self, asked: c.ScopeQuery) -> c.Overview:
+        none = c.Change(count=0, severities={}, causes={})
+        return c.Overview(
+            since=None,
+            opened=none,
+            reopened=none,
+            resolved=none,
+            suppressions_ending=0,
+            unknown=0,
+            gaps=0,
+            open={},
+            trend=(),
+            root_causes=(),
+            oldest=(),
+            accounts=(),
+            snapshot=self._snapshot(),
         )
 
     def people(self, _: c.Nothing) -> c.People:
