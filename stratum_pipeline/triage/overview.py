@@ -99,7 +99,9 @@ def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
     scope: dict[str, Any] = {"scope": asked.scope, "status": ("open",)}
     causes = c.GroupsQuery(by="root_cause", sort="findings", limit=8, **scope)
     worst = next((level for level in LEVELS if still_open[level]), None)
-    oldest = c.FindingsQuery(sort="age", descending=True, limit=7, severity=tuple(worst), **scope)
+    oldest = c.FindingsQuery.model_validate(
+        scope | {"sort": "age", "limit": 7, "severity": (worst,) if worst else ()}
+    )
     risky = c.AccountsQuery(scope=asked.scope, sort="risk", limit=7)
     return c.Overview(
         since=since,
