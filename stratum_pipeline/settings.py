@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         default="groups",
         description='claim that lists a person\'s groups; "cognito:groups" with Amazon Cognito',
     )
-    roles: str = Field(
+    group_roles: str = Field(
         default="",
         description="which groups have which role, the highest counts: "
         '"viewer=*,triager=sec-team|platform,operator=oncall"; * is everybody who signed in',

@@ -50,7 +50,7 @@ class Identity:
         self.mode = settings.identity
         self._local_role = Role(settings.local_role)
         self._claim = settings.groups_claim
-        self._roles = _roles(settings.roles)
+        self._roles = _roles(settings.group_roles)
         self._lifetime = timedelta(minutes=settings.session_minutes)
         key = settings.session_key.get_secret_value().encode()
         if key and len(key) < KEY_BYTES:
@@ -117,7 +117,7 @@ class Identity:
         if not roles:
             lacks = "" if claims.get(self._claim) else ", and this login has none"
             raise problems.forbidden(
-                f"{person} is signed in, but has no role here: ask for a group that STRATUM_ROLES "
+                f"{person} is signed in, but has no role here: ask for a group that STRATUM_GROUP_ROLES "
                 f"names. Groups are read from the claim {self._claim!r} (STRATUM_GROUPS_CLAIM)"
                 f"{lacks}."
             )
@@ -217,7 +217,7 @@ def _roles(text: str) -> dict[str, Role]:
         groups = [group.strip() for group in listed.split("|")]
         if name not in list(Role) or not all(groups):
             raise ValueError(
-                f"STRATUM_ROLES has {part!r}, but should look like viewer=*,triager=sec-team|"
+                f"STRATUM_GROUP_ROLES has {part!r}, but should look like viewer=*,triager=sec-team|"
                 f"platform; the roles are {', '.join(Role)}."
             )
         for group in groups:

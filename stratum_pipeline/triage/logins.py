@@ -64,7 +64,7 @@ def login(
     """
     if settings.identity == "local":
         return None
-    needed = ["oidc_issuer", "oidc_client_id", "roles"]
+    needed = ["oidc_issuer", "oidc_client_id", "group_roles"]
     if settings.identity == "alb":
         needed.insert(0, "alb_arn")
     if missing := [f"STRATUM_{name.upper()}" for name in needed if not getattr(settings, name)]:

@@ -93,9 +93,9 @@ def test_the_highest_group_counts(alb: Identity, oidc: Identity, groups: object,
 
 @pytest.mark.parametrize("groups", [["strangers"], "strangers", None, ["*"]])
 def test_who_is_in_no_group_that_has_a_role_is_sent_to_the_setting(web: Web, groups: object):
-    alb = Identity(settings("alb", roles=PAIRS), transport=web.transport)
-    oidc = Identity(settings("oidc", roles=PAIRS), transport=web.transport)
-    refused(alb, by_alb(groups=groups), 403, "ann@example.com .* STRATUM_ROLES")
+    alb = Identity(settings("alb", group_roles=PAIRS), transport=web.transport)
+    oidc = Identity(settings("oidc", group_roles=PAIRS), transport=web.transport)
+    refused(alb, by_alb(groups=groups), 403, "ann@example.com .* STRATUM_GROUP_ROLES")
     refused(oidc, by_oidc(groups=groups), 403, "'groups' .STRATUM_GROUPS_CLAIM")
 
 
@@ -268,7 +268,7 @@ def test_other_modes_answer_to_any_name():
     [
         ("alb", {"alb_arn": ""}, "STRATUM_IDENTITY=alb also needs STRATUM_ALB_ARN"),
         ("alb", {"oidc_issuer": ""}, "STRATUM_OIDC_ISSUER"),
-        ("alb", {"roles": ""}, "STRATUM_ROLES"),
+        ("alb", {"group_roles": ""}, "STRATUM_GROUP_ROLES"),
         ("alb", {"alb_arn": ARN.replace("app/", "net/")}, "should look like arn:aws"),
         ("alb", {"alb_arn": ARN.replace("arn:aws:", "arn:aws-iso:")}, "should look like"),
         ("alb", {"alb_arn": ARN.replace("eu-west-1", "evil.example/")}, "should look like"),
@@ -281,10 +281,10 @@ def test_other_modes_answer_to_any_name():
         ("oidc", {"oidc_issuer": "https://"}, "https://"),
         ("oidc", {"oidc_issuer": "file:///etc/passwd"}, "https://"),
         ("oidc", {"session_key": "short"}, "STRATUM_SESSION_KEY"),
-        ("oidc", {"roles": "emperor=all"}, "emperor.* viewer, triager, approver, operator"),
-        ("oidc", {"roles": "viewer"}, "should look like"),
-        ("oidc", {"roles": "viewer=a||b"}, "should look like"),
-        ("local", {"roles": "oncall=operator"}, "should look like"),
+        ("oidc", {"group_roles": "emperor=all"}, "emperor.* viewer, triager, approver, operator"),
+        ("oidc", {"group_roles": "viewer"}, "should look like"),
+        ("oidc", {"group_roles": "viewer=a||b"}, "should look like"),
+        ("local", {"group_roles": "oncall=operator"}, "should look like"),
     ],
 )
 def test_settings_that_do_not_fit_are_told_at_start(
@@ -296,7 +296,7 @@ def test_settings_that_do_not_fit_are_told_at_start(
 
 def test_a_group_named_twice_has_its_highest_role(web: Web):
     roles = "operator = both , viewer = both | readers,"
-    oidc = Identity(settings("oidc", roles=roles), transport=web.transport)
+    oidc = Identity(settings("oidc", group_roles=roles), transport=web.transport)
     assert oidc.who(by_oidc(groups=["both"]), None).role == Role.OPERATOR
 
 

@@ -177,7 +177,7 @@ def test_keys_may_be_elsewhere(web: Web):
 
 
 def test_cognito_tells_groups_in_the_access_token(web: Web):
-    changed = {"roles": PAIRS, "groups_claim": "cognito:groups"}
+    changed = {"group_roles": PAIRS, "groups_claim": "cognito:groups"}
     alb = Identity(settings("alb", **changed), transport=web.transport)
 
     def access(key: rsa.RSAPrivateKey = RSA_KEY, **different: Any) -> dict[str, str]:

@@ -108,7 +108,7 @@ def settings(mode: str, **changed: Any) -> Settings:
         "alb_arn": ARN,
         "oidc_issuer": ISSUER,
         "oidc_client_id": CLIENT,
-        "roles": ROLES,
+        "group_roles": ROLES,
         "session_key": SECRET,
     }
     return Settings(**(given | {"identity": mode} | changed))
