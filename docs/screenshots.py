@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from stratum_pipeline.triage import contract as c
 from stratum_pipeline.triage.client import Client, Http
-from tests.browser import WIDE, Served, browsing, scan_demonstration, serving, visit
+from tests.browser import FAILED, WIDE, Served, browsing, scan_demonstration, serving, visit
 
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
@@ -31,7 +31,7 @@ def main(folder: Path | None) -> None:
     into.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as scanned:
         scan_demonstration(Path(scanned))
-        with serving(Path(scanned), {}) as served, browsing() as chromium:
+        with serving(Path(scanned), {"LOGNAME": "dana"}) as served, browsing() as chromium:
             for name, path, theme, size in pictures(served):
                 if folder or name in SHOWN:
                     picture = take(chromium, served.app + path, theme, size)
@@ -61,6 +61,7 @@ def take(chromium: Browser, url: str, theme: Theme, size: ViewportSize) -> bytes
     try:
         page = context.new_page()
         visit(page, url)
+        expect(page.locator(FAILED)).to_have_count(0)
         page.wait_for_timeout(500)  # tables are drawn on a canvas, which tells nobody when
         return page.screenshot()
     finally:

@@ -27,6 +27,8 @@ QUIET = (
 ONLY_HERE = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}"
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 SECONDS = 30
+FAILED = ".st-key-trouble, [data-testid=stException]"
+"""What a page that failed shows instead."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,9 @@ def kept_here(context: BrowserContext) -> Generator[None]:
     context.on("request", lambda request: asked.append(request.url))
     context.on("page", lambda page: page.on("websocket", lambda it: asked.append(it.url)))
     yield
-    addresses = [urlsplit(url) for url in asked]
-    strangers = {a.netloc for a in addresses if a.scheme not in ("blob", "data")} - {""}
-    assert {one for one in strangers if one.partition(":")[0] != HOST} == set()
+    addresses = [urlsplit(url) for url in asked if not url.startswith(("blob:", "data:"))]
+    strangers = {address.hostname for address in addresses} - {HOST}
+    assert not strangers, f"asked {strangers}"
 
 
 def visit(page: Page, url: str) -> None:
