@@ -117,8 +117,8 @@ class Identity:
         if not roles:
             lacks = "" if claims.get(self._claim) else ", and this login has none"
             raise problems.forbidden(
-                f"{person} is signed in, but has no role here: ask for a group that STRATUM_GROUP_ROLES "
-                f"names. Groups are read from the claim {self._claim!r} (STRATUM_GROUPS_CLAIM)"
+                f"{person} is signed in, but has no role here: ask for a group that "
+                f"STRATUM_GROUP_ROLES names. Groups are read from the claim {self._claim!r} (STRATUM_GROUPS_CLAIM)"
                 f"{lacks}."
             )
         return max(roles, key=list(Role).index)
