@@ -23,20 +23,18 @@ _MORE = """
     WHERE d.finding_id = ?
 """
 _TIMELINE = 'FROM v1_events WHERE finding_id = ? ORDER BY "order"'
-_RELATED = f"""
-    WITH this AS (SELECT resource, root FROM findings WHERE finding_id = $1),
-    near AS (
-        SELECT *, CASE WHEN list_contains($2, finding_id) THEN 'combination'
-                       WHEN resource = (SELECT resource FROM this) THEN 'same resource'
-                       ELSE 'same root cause' END AS how
+_NEAR = f"""
+    WITH page AS (
+        SELECT *, CASE WHEN resource = $2 THEN 'same resource' ELSE 'same root cause' END AS how
         FROM findings
-        WHERE finding_id <> $1
-          AND (list_contains($2, finding_id)
-               OR status = 'open' AND (resource = (SELECT resource FROM this)
-                                       OR root = (SELECT root FROM this)))),
-    page AS (FROM near ORDER BY how, priority DESC, finding_id LIMIT {RELATED})
+        WHERE (resource = $2 OR root = $3) AND status = 'open' AND finding_id <> $1
+        ORDER BY how, priority DESC, finding_id LIMIT {RELATED})
     SELECT shown.*, how FROM ({ROWS}) shown JOIN page USING (finding_id)
     ORDER BY how, priority DESC, finding_id
+"""
+_COMBINED = f"""
+    WITH page AS (FROM findings WHERE finding_id IN (SELECT unnest(?)))
+    SELECT *, 'combination' AS how FROM ({ROWS}) ORDER BY priority DESC, finding_id
 """
 
 
@@ -47,7 +45,6 @@ def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
     row = queue.rows(_ROW, key).row(0, named=True)
     account = row["account_id"]
     more = queue.rows(_MORE, row["rule_id"], account, account, key).row(0, named=True)
-    related = queue.rows(_RELATED, key, more["companions"])
     told = row | {
         **{name: more[name] for name in ("rule_version", "own_severity", "console", "cli")},
         **{name: more[name] or "" for name in _WORDS},
@@ -55,7 +52,7 @@ def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
         "evidence": _facts(more["evidence"], more["facts"] or []),
         "points": more["points"],
         "because": more["because"],
-        "related": [{"how": one.pop("how"), "finding": one} for one in related.to_dicts()],
+        "related": _related(queue, key, more["companions"]),
         "timeline": [_event(event) for event in queue.rows(_TIMELINE, key).to_dicts()],
         "suppression": _suppression(more),
         "account_tags": {tag["key"]: tag["value"] for tag in more["account_tags"] or []},
@@ -82,6 +79,15 @@ def _one(queue: Queue, prefix: str) -> str:
     if len(found) > 1:
         raise problems.invalid(f"{prefix!r} begins the ids of several findings: give more of it.")
     return found[0]
+
+
+def _related(queue: Queue, key: str, companions: list[str]) -> list[dict[str, Any]]:
+    codes = queue.rows("SELECT resource, root FROM findings WHERE finding_id = ?", key).row(0)
+    found = queue.rows(_COMBINED, companions).to_dicts() if companions else []
+    known = {one["finding_id"] for one in found}
+    near = queue.rows(_NEAR, key, *codes).to_dicts()
+    found += [one for one in near if one["finding_id"] not in known]
+    return [{"how": one.pop("how"), "finding": one} for one in found[:RELATED]]
 
 
 def _facts(evidence: str, facts: list[dict[str, str]]) -> tuple[c.Fact, ...]:

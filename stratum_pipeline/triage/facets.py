@@ -2,39 +2,36 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import polars as pl
 
 from . import contract as c
 from .read_model import Queue
-from .where import AGE, AGES, Part, Where, ask, bounds
+from .where import DAYS, Where, aged, ask, join
 
 MOST = 200  # values of a facet
 
 # Few values each: counted in one pass over all combinations, so that each can leave out its
 # own filter without a pass of its own.
-_FEW = ("severity", "status", "module", "region", "cause", "age")
+_FEW = ("severity", "status", "module", "region", "cause")
 _MANY = {"account": "account_id", "rule": "rule_id", "assignee": "assignee"}
-_ALWAYS = {"severity": get_args(c.Severity), "status": get_args(c.Status), "age": AGES}
+_REST = ("age", *_MANY)
+_ALWAYS = {"severity": get_args(c.Severity), "status": get_args(c.Status), "age": tuple(DAYS)}
+_GROUP = " GROUP BY ALL"
 _NAMELESS = {"region": "no region", "assignee": "nobody"}
 
 
 def facets(queue: Queue, asked: c.Filter, now: datetime) -> c.Facets:
     """Counts of what else could be chosen."""
-    snapshot, where = queue.snapshot, Where(queue, asked, now)
-    counted = _count(queue, where, now)
-    counts: dict[str, dict[str, int]] = {}
-    for facet in c.FACETS:
-        others = [f for f in _FEW if f != facet and facet in _FEW and getattr(asked, f)]
-        left = counted.filter(
-            pl.col(facet).is_not_null(), *(pl.col(f).is_in(getattr(asked, f)) for f in others)
-        )
-        counts[facet] = dict(left.group_by(facet).agg(pl.col("count").sum()).iter_rows())
-    chosen = {facet: _choice(counts[facet], facet, getattr(asked, facet)) for facet in c.FACETS}
+    snapshot = queue.snapshot
+    counts = _counts(queue, asked, Where(queue, asked, now), now)
+    shown = {facet: _choice(counts[facet], facet, getattr(asked, facet)) for facet in c.FACETS}
     labels = {
-        "account": _labels(queue, "accounts", "account_id", "name", chosen["account"]),
-        "rule": _labels(queue, "rules", "rule_id", "title", chosen["rule"]),
+        "account": _labels(
+            queue, "SELECT account_id::VARCHAR, name FROM accounts", shown["account"]
+        ),
+        "rule": _labels(queue, "SELECT rule_id, title FROM rules", shown["rule"]),
     }
     return c.Facets(
         counts={
@@ -46,31 +43,52 @@ def facets(queue: Queue, asked: c.Filter, now: datetime) -> c.Facets:
                 )
                 for value in values
             )
-            for facet, values in chosen.items()
+            for facet, values in shown.items()
         },
         snapshot=snapshot,
     )
 
 
-def _count(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
-    """count, and of the rest either all of _FEW or one of _MANY; each filtered by what it must."""
-    few = ", ".join(_FEW[:-1])
-    unions: list[str | Part] = []
+def _counts(
+    queue: Queue, asked: c.Filter, where: Where, now: datetime
+) -> dict[str, dict[str, int]]:
+    rows = _rows(queue, where, now)
+    counts: dict[str, dict[Any, int]] = {}
+    for facet in c.FACETS:
+        others = [f for f in _FEW if f != facet and facet in _FEW and getattr(asked, f)]
+        left = rows.filter(
+            pl.col(facet).is_not_null(), *(pl.col(f).is_in(getattr(asked, f)) for f in others)
+        )
+        counts[facet] = dict(left.group_by(facet).agg(pl.col("count").sum()).iter_rows())
+    # After the counts, and not kept: the overlay adds people.
+    people = dict(queue.rows("FROM people").iter_rows())
+    counts["assignee"] = {people[code]: count for code, count in counts["assignee"].items()}
+    return counts
+
+
+def _rows(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
+    """count, of each combination of _FEW, and of each value of every other facet."""
+    few = ", ".join(_FEW)
+    parts = [join(f"SELECT {few}, count(*) AS count FROM base WHERE ", where.over(_REST), _GROUP)]
+    ages = [piece for age in DAYS for piece in (", ", "count_if", aged(age, now))]
+    counted = join(f"SELECT unnest({list(DAYS)}) AS age, unnest([", *ages[1:], "]) AS count")
+    parts.append(join(counted, " FROM base WHERE ", where.over(c.FACETS, but=["age"])))
     for facet, column in _MANY.items():
-        unions += [f" UNION ALL BY NAME SELECT {column} AS {facet}, count(*) AS count FROM base"]
-        unions += [" WHERE ", where.over(c.FACETS, but=(facet,)), f" GROUP BY {column}"]
-    once = "MATERIALIZED" if where.slow else "NOT MATERIALIZED"
-    return ask(
-        queue,
-        *("WITH ", where.lookup, f"base AS {once} ("),
+        others = where.over(c.FACETS, but=[facet])
+        counted = f"SELECT {column} AS {facet}, count(*) AS count FROM base WHERE "
+        parts.append(join(counted, others, _GROUP))
+    base = join(
+        *("WITH ", where.lookup, f"base AS {'' if where.slow else 'NOT '}MATERIALIZED ("),
         f"SELECT {few}, account_id, rule_id, assignee, opened_at FROM findings WHERE ",
-        *(where.over(but=c.FACETS), "), counted AS ("),
-        (f"SELECT {few}, {AGE} AS age, count(*) AS count FROM base WHERE ", bounds(now)),
-        *(where.over(_MANY), " GROUP BY ALL", *unions, ") "),
-        "SELECT counted.* EXCLUDE (age, assignee), "
-        f"{list(AGES)}[age + 1] AS age, people.id AS assignee "
-        "FROM counted LEFT JOIN people ON code = counted.assignee",
-    ).with_columns(pl.selectors.categorical().cast(pl.String))
+        *(where.over(but=c.FACETS), ") "),
+    )
+    if where.slow:
+        union = [piece for part in parts for piece in (" UNION ALL BY NAME ", part)]
+        found = [ask(queue, base, *union[1:], keep=True)]
+    else:
+        # Apart, most of the answers are those of a question asked before.
+        found = [ask(queue, base, part, keep=True) for part in parts]
+    return pl.concat(found, how="diagonal_relaxed").cast({pl.Categorical: pl.String})
 
 
 def _choice(counts: Mapping[str, int], facet: str, asked: Collection[str]) -> tuple[str, ...]:
@@ -81,11 +99,6 @@ def _choice(counts: Mapping[str, int], facet: str, asked: Collection[str]) -> tu
     return tuple(dict.fromkeys([*most[:MOST], *(value for value in asked)]))
 
 
-def _labels(
-    queue: Queue, table: str, column: str, label: str, values: Collection[str]
-) -> dict[str, str]:
-    named = queue.rows(
-        f"SELECT {column}::VARCHAR, {label} FROM {table} WHERE list_contains(?, {column}::VARCHAR)",
-        list(values),
-    )
-    return dict(named.iter_rows())
+def _labels(queue: Queue, sql: str, values: Collection[str]) -> dict[str, str]:
+    known = queue.kept(sql)
+    return dict(known.filter(pl.col(known.columns[0]).is_in(list(values))).iter_rows())

@@ -42,7 +42,7 @@ def findings(queue: Queue, asked: c.FindingsQuery, now: datetime) -> c.Findings:
     """One page, and how many there are in all."""
     snapshot, where = queue.snapshot, Where(queue, asked, now)
     count = join("WITH ", where.lookup, "base AS (FROM findings WHERE ", where.over(), ")")
-    total = ask(queue, count, " SELECT count(*) FROM base").item()
+    total = ask(queue, count, " SELECT count(*) FROM base", keep=True).item()
     rows, after = page(queue, asked, where)
     items = tuple(c.Row.model_validate(row) for row in rows.to_dicts())
     return c.Findings(items=items, total=total, next=after, snapshot=snapshot)

@@ -56,6 +56,8 @@ SAID = (
 )
 """Columns of details that people's events change."""
 
+ANSWERS = 200  # kept
+
 
 def _enum(values: tuple[str, ...]) -> str:
     return "ENUM (" + ", ".join(f"'{value}'" for value in values) + ")"
@@ -73,7 +75,8 @@ TABLES = (
     f"CREATE TYPE t_cause AS {_enum(tuple(map(str, Cause)))}",
     f"CREATE TYPE t_rule AS {_distinct('rule_id')}",
     f"CREATE TYPE t_module AS {_distinct('module')}",
-    f"CREATE TYPE t_region AS {_distinct('region')}",
+    "CREATE TYPE t_region AS ENUM ("
+    "SELECT '' UNION SELECT region FROM {findings} WHERE region IS NOT NULL ORDER BY ALL)",
     f"CREATE TYPE t_title AS {_distinct('title', 'details')}",
     "CREATE TYPE t_unverified AS ENUM ("
     "SELECT '' UNION SELECT unverified FROM {findings} WHERE unverified IS NOT NULL ORDER BY ALL)",
@@ -103,7 +106,7 @@ TABLES = (
     """
     CREATE TABLE findings AS
     SELECT f.finding_id, f.rule_id::t_rule AS rule_id, f.module::t_module AS module,
-           f.account_id::t_account AS account_id, f.region::t_region AS region,
+           f.account_id::t_account AS account_id, coalesce(f.region, '')::t_region AS region,
            f.severity::t_severity AS severity, f.status::t_status AS status,
            f.priority::INTEGER AS priority, f.cause::t_cause AS cause, f.exposed,
            assigned.code AS assignee, acknowledged.code AS acknowledged,
@@ -226,6 +229,7 @@ class Queue:
         self.id, self.as_of, self.head = snapshot_id, as_of, head
         self.expired_at = as_of
         self._connection = connection
+        self._answers: dict[tuple[str, str], pl.DataFrame] = {}
         self._lock, self._changing = threading.Lock(), threading.Lock()
         # Whoever still reads from a replaced snapshot holds it; the folder goes with the last.
         self._release = weakref.finalize(self, _release, connection, folder)
@@ -264,6 +268,17 @@ class Queue:
         with self._cursor() as cursor:
             return cursor.sql(query, params=list(params)).pl()
 
+    def kept(self, query: str, *params: Any) -> pl.DataFrame:
+        """As `rows`, and remembered until something changes: for small answers."""
+        answers, key = self._answers, (query, repr(params))
+        found = answers.get(key)
+        if found is None:
+            found = answers[key] = self.rows(query, *params)
+            with self._lock:
+                for old in list(answers)[:-ANSWERS]:
+                    answers.pop(old, None)
+        return found
+
     @contextlib.contextmanager
     def change(self) -> Generator[duckdb.DuckDBPyConnection]:
         """A cursor whose changes are seen together at the end, or not at all; one at a time."""
@@ -275,6 +290,8 @@ class Queue:
                 cursor.rollback()
                 raise
             cursor.commit()
+            # Another dictionary: who read before the commit keeps the answer in the old one.
+            self._answers = {}
 
     def close(self) -> None:
         self._release()

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -20,28 +20,29 @@ from .read_model import Queue
 Part = tuple[str, list[Any]]
 """SQL, and the parameters of its ?, in order."""
 
-AGES: tuple[Age, ...] = get_args(Age)
-DAYS = (7, 30, 90)  # between one age and the next
-AGE = " + ".join(["(opened_at <= ?)::UTINYINT"] * len(DAYS))
-"""Index into AGES of a finding's age; the parameters are `bounds`."""
-
-COLUMNS = {
-    "severity": "severity",
-    "status": "status",
-    "module": "module",
-    "account": "account_id",
-    "rule": "rule_id",
-    "region": "region",
-    "cause": "cause",
+DAYS: Mapping[Age, tuple[int | None, int | None]] = {
+    "under_7_days": (None, 7),
+    "7_to_30_days": (7, 30),
+    "30_to_90_days": (30, 90),
+    "over_90_days": (90, None),
 }
-"""The column of `findings` that a field of Filter speaks of."""
+"""From how many days, and below how many."""
 
+_COLUMNS = {
+    "severity": ("severity", "t_severity"),
+    "status": ("status", "t_status"),
+    "module": ("module", "t_module"),
+    "account": ("account_id", "t_account"),
+    "rule": ("rule_id", "t_rule"),
+    "region": ("region", "t_region"),
+    "cause": ("cause", "t_cause"),
+}
 _CODED = {
     "assignee": ("assignee", "people", "id"),
     "resource": ("resource", "names", "name"),
     "root_cause": ("root", "names", "name"),
 }
-_FEW = """
+_WORDS = """
     SELECT 'rule_id' AS what, value::VARCHAR AS value
     FROM (SELECT unnest(enum_range(NULL::t_rule)) AS value)
     WHERE contains(lower(value::VARCHAR), $1)
@@ -55,7 +56,9 @@ _FEW = """
     LEFT JOIN accounts ON account_id = value
     WHERE contains(value::VARCHAR, $1) OR contains(lower(name), $1)
 """
-_HITS = "hits AS MATERIALIZED (SELECT code FROM names WHERE contains(coalesce(folded, name), ?)), "
+_WORDY = {"rule_id": "t_rule", "title": "t_title", "account_id": "t_account"}
+_NAMES = "SELECT code FROM names WHERE contains(coalesce(folded, name), ?)"
+FEW = 10_000  # names found that are looked for by list
 
 
 def short(name: str) -> str:
@@ -78,15 +81,22 @@ ROWS = f"""
 """Rows of the contract, of the findings in `page`."""
 
 
-def bounds(now: datetime) -> list[datetime]:
-    return [now - timedelta(days=days) for days in DAYS]
+def aged(age: Age, now: datetime) -> Part:
+    """That a finding is of `age`, by the minute: asked twice within one it is the same query."""
+    now = now.replace(second=0, microsecond=0)
+    bounds = [
+        (f"opened_at {way} ?", [now - timedelta(days=days)])
+        for way, days in zip(("<=", ">"), DAYS[age], strict=True)
+        if days is not None
+    ]
+    return join("(", bounds[0], *(piece for bound in bounds[1:] for piece in (" AND ", bound)), ")")
 
 
-def ask(queue: Queue, *pieces: str | Part) -> pl.DataFrame:
+def ask(queue: Queue, *pieces: str | Part, keep: bool = False) -> pl.DataFrame:
     """The answer to `pieces` joined into one query; ApiError if a cursor's values are none."""
     sql, params = join(*pieces)
     try:
-        return queue.rows(sql, *params)
+        return queue.kept(sql, *params) if keep else queue.rows(sql, *params)
     except duckdb.ConversionException as error:
         raise problems.invalid("the cursor is not one of this API's.") from error
 
@@ -106,11 +116,11 @@ class Where:
 
     def __init__(self, queue: Queue, asked: Filter, now: datetime) -> None:
         text = asked.text.strip().lower()
-        self.lookup: Part = (_HITS, [text]) if text else ("", [])
         self.slow = bool(text) or asked.entry is not None
         self._parts = dict(_conditions(asked, now))
+        self.lookup: Part = ("", [])
         if text:
-            self._parts["text"] = _containing(queue, text)
+            self.lookup, self._parts["text"] = _containing(queue, text)
 
     def over(self, only: Collection[str] | None = None, but: Collection[str] = ()) -> Part:
         """The conditions of the fields `only` (None: all) but those of `but`, as one."""
@@ -127,18 +137,17 @@ def _conditions(asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
         ou = "SELECT account_id FROM accounts WHERE ou = ? OR starts_with(ou, ? || '/')"
         yield "scope", (f"account_id IN ({ou})", [named, named])
     elif kind != "organization":
-        yield "scope", (f"list_contains(?, {COLUMNS[kind]}::VARCHAR)", [[named]])
-    for field, column in COLUMNS.items():
+        yield "scope", _any_of(*_COLUMNS[kind], [named])
+    for field, column in _COLUMNS.items():
         if chosen := getattr(asked, field):
-            # Cast, so that a value nobody has is no error; DuckDB compares codes all the same.
-            yield field, (f"list_contains(?, {column}::VARCHAR)", [list(chosen)])
+            yield field, _any_of(*column, list(chosen))
     for field, (column, table, name) in _CODED.items():
         if chosen := getattr(asked, field):
             codes = f"SELECT code FROM {table} WHERE {name} IN (SELECT unnest(?))"
             yield field, (f"{column} IN ({codes})", [list(chosen)])
     if asked.age:
-        chosen = [AGES.index(age) for age in asked.age]
-        yield "age", (f"list_contains(?, {AGE})", [chosen, *bounds(now)])
+        any_age = [piece for age in asked.age for piece in (" OR ", aged(age, now))]
+        yield "age", join("(", *any_age[1:], ")")
     if asked.unverified is not None:
         yield "unverified", ("(unverified <> '') = ?", [asked.unverified])
     if asked.entry is not None:
@@ -146,15 +155,27 @@ def _conditions(asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
         yield "entry", (f"finding_id IN ({spoken_of})", [asked.entry])
 
 
-def _containing(queue: Queue, text: str) -> Part:
-    """`text` stands in a finding's words: few rules, titles and accounts, many names."""
-    found = queue.rows(_FEW, text)
-    sql = "resource IN (SELECT code FROM hits) OR root IN (SELECT code FROM hits)"
-    params: list[Any] = []
-    for (column,), values in found.group_by("what"):
-        sql += f" OR list_contains(?, {column}::VARCHAR)"
-        params.append(values["value"].to_list())
-    return f"({sql})", params
+def _any_of(column: str, kind: str, values: list[str]) -> Part:
+    """`column` is one of `values`, of which the ENUM `kind` may lack some."""
+    if len(values) == 1:  # compared by code, and whole blocks are skipped
+        return f"{column}::VARCHAR = ?", values
+    return f"{column} IN (SELECT TRY_CAST(unnest(?) AS {kind}))", [values]
+
+
+def _containing(queue: Queue, text: str) -> tuple[Part, Part]:
+    """A lookup, and the condition that `text` stands in a finding's words."""
+    hits: Part = (f"hits AS MATERIALIZED ({_NAMES}), ", [text])
+    codes = queue.kept(f"{_NAMES} LIMIT ?", text, FEW + 1)["code"].to_list()
+    if len(codes) <= FEW:
+        hits = ("hits AS MATERIALIZED (SELECT unnest(?) AS code), ", [codes])
+    found: list[str | Part] = [
+        "(resource IN (SELECT code FROM hits) OR root IN (SELECT code FROM hits)"
+    ]
+    words = queue.kept(_WORDS, text)
+    for column, kind in _WORDY.items():
+        if values := words.filter(pl.col("what") == column)["value"].to_list():
+            found += [" OR ", _any_of(column, kind, values)]
+    return hits, join(*found, ")")
 
 
 @dataclass(frozen=True)
