@@ -2,8 +2,10 @@
 
 import base64
 import json
+import threading
 from datetime import datetime
 from typing import Any
+from weakref import WeakSet
 
 import polars as pl
 
@@ -11,45 +13,47 @@ from . import contract as c
 from . import problems
 from .read_model import Queue
 
-# One row per account and module that is switched on or was ever scanned. A failed scan judged
-# nothing, so what stands beside it of an earlier one does not count.
+# One row per account and module that is switched on or was ever scanned; made once a snapshot,
+# since nothing that people say changes it. What an account or module left behind that is off by
+# now is not counted: nobody looks there any more.
 CELLS = """
-    cells AS MATERIALIZED (
-        SELECT a.account_id::VARCHAR AS account_id, a.name, a.ou, a.status, m.module, m.place,
-               CASE WHEN a.status <> 'ACTIVE' OR NOT m.switched_on THEN 'off'
-                    WHEN s.outcome IS NULL THEN 'never'
-                    WHEN s.outcome = 'complete' AND g.gaps > 0 THEN 'partial'
-                    ELSE s.outcome END AS state,
-               CASE WHEN a.status <> 'ACTIVE' THEN 'account is ' || a.status
-                    WHEN NOT m.switched_on THEN 'module ' || m.module || ' is switched off'
-                    WHEN s.outcome IS NULL THEN 'not scanned yet'
-                    WHEN s.outcome = 'failed' THEN s.error
-                    WHEN g.gaps > 0 THEN g.worst
-                        || CASE WHEN g.gaps > 1 THEN ', ' || (g.gaps - 1) || ' more' ELSE '' END
-                    WHEN s.outcome = 'partial' THEN 'the scan could not see everything'
-                    ELSE '' END AS reason,
-               s.finished_at AS scanned_at, coalesce(s.calls, 0) AS calls,
-               CASE WHEN s.outcome = 'failed' THEN 0 ELSE coalesce(p.unknown, 0) END AS unknown,
-               coalesce(g.gaps, 0) AS gaps
-        FROM accounts a
-        CROSS JOIN (
-            SELECT module, min(place) AS place, bool_or(switched_on) AS switched_on FROM (
-                SELECT module, row_number() OVER () AS place, true AS switched_on FROM v1_modules
-                UNION ALL SELECT DISTINCT module, 1000000, false FROM v1_scans)
-            GROUP BY module) m
-        LEFT JOIN v1_scans s ON s.account_id = a.account_id::VARCHAR AND s.module = m.module
-        LEFT JOIN (
-            SELECT account_id, module, count(*) AS gaps,
-                   arg_max(operation || ' ' || outcome || ' (' || code || ')'
-                       || CASE WHEN region IN ('', '*') THEN '' ELSE ' in ' || region END,
-                       blinded) AS worst
-            FROM v1_gaps GROUP BY account_id, module) g
-            ON g.account_id = a.account_id::VARCHAR AND g.module = m.module
-        LEFT JOIN (
-            SELECT account_id, split_part(rule_id, '.', 1) AS module, sum(unknown) AS unknown
-            FROM v1_populations GROUP BY ALL) p
-            ON p.account_id = a.account_id::VARCHAR AND p.module = m.module
-        WHERE {scope})
+    CREATE TABLE IF NOT EXISTS cells AS
+    SELECT a.account_id::VARCHAR AS account_id, a.name, a.ou, a.status, m.module, m.place,
+           CASE WHEN a.status <> 'ACTIVE' OR NOT m.switched_on THEN 'off'
+                WHEN s.outcome IS NULL THEN 'never'
+                WHEN s.outcome = 'complete' AND g.gaps > 0 THEN 'partial'
+                ELSE s.outcome END AS state,
+           CASE WHEN a.status <> 'ACTIVE' THEN 'account is ' || a.status
+                WHEN NOT m.switched_on THEN 'module ' || m.module || ' is switched off'
+                WHEN s.outcome IS NULL THEN 'not scanned yet'
+                WHEN s.outcome = 'failed' THEN coalesce(nullif(s.error, ''), 'the scan failed')
+                WHEN g.gaps > 0 THEN g.worst
+                    || CASE WHEN g.gaps > 1 THEN ', ' || (g.gaps - 1) || ' more' ELSE '' END
+                WHEN s.outcome = 'partial' THEN 'the scan could not see everything'
+                ELSE '' END AS reason,
+           s.finished_at AS scanned_at, coalesce(s.calls, 0) AS calls,
+           CASE WHEN state IN ('off', 'failed') THEN 0
+                ELSE coalesce(p.unknown, 0)::BIGINT END AS unknown,
+           CASE WHEN state = 'off' THEN 0 ELSE coalesce(g.gaps, 0) END AS gaps
+    FROM accounts a
+    CROSS JOIN (
+        SELECT module, min(place) AS place, bool_or(switched_on) AS switched_on FROM (
+            SELECT module, row_number() OVER () AS place, true AS switched_on FROM v1_modules
+            UNION ALL SELECT DISTINCT module, 1000000, false FROM v1_scans)
+        GROUP BY module) m
+    LEFT JOIN v1_scans s ON s.account_id = a.account_id::VARCHAR AND s.module = m.module
+    LEFT JOIN (
+        SELECT account_id, module, count(*) AS gaps,
+               first(operation || ' ' || outcome || ' (' || code || ')'
+                     || CASE WHEN region IN ('', '*') THEN '' ELSE ' in ' || region END
+                     ORDER BY blinded DESC, unlisted DESC, len(rules) DESC, region, operation, code
+                    ) AS worst
+        FROM gaps GROUP BY account_id, module) g
+        ON g.account_id = a.account_id::VARCHAR AND g.module = m.module
+    LEFT JOIN (
+        SELECT account_id, split_part(rule_id, '.', 1) AS module, sum(unknown) AS unknown
+        FROM v1_populations GROUP BY ALL) p
+        ON p.account_id = a.account_id::VARCHAR AND p.module = m.module
 """
 # The worst of an account's cells decides; one with nothing switched on is off.
 STATE = """
@@ -60,6 +64,20 @@ STATE = """
          ELSE 'partial' END
 """
 WORST = ("failed", "partial", "never", "complete", "off")
+MOST = 2**31  # rows of any list
+
+_making = threading.Lock()
+_made: WeakSet[Queue] = WeakSet()
+
+
+def cells(queue: Queue) -> str:
+    """The name of the table of CELLS."""
+    with _making:
+        if queue not in _made:
+            with queue.change() as cursor:
+                cursor.execute(CELLS)
+            _made.add(queue)
+    return "cells"
 
 
 def scoped(scope: str, account: str, ou: str, module: str) -> tuple[str, list[Any]]:
@@ -78,17 +96,17 @@ def scoped(scope: str, account: str, ou: str, module: str) -> tuple[str, list[An
 
 def seen(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Seen:
     """How complete the picture is: by account, or by module of one account."""
-    where, params = scoped(asked.scope, "a.account_id::VARCHAR", "a.ou", "m.module")
+    where, params = scoped(asked.scope, "account_id", "ou", "module")
     by = "module" if asked.scope.startswith("account:") else "account_id"
-    counts = queue.rows(
-        f"WITH {CELLS.format(scope=where)}, units AS ("
-        f"SELECT {STATE} AS state FROM cells GROUP BY {by}) "
-        "SELECT (SELECT count(*) FROM units) AS total, "
-        + ", ".join(
-            f"(SELECT count(*) FROM units WHERE state = '{state}') AS {state}" for state in WORST
-        )
+    counts = queue.kept(
+        "WITH units AS ("
+        f"SELECT {STATE} AS state, sum(gaps) AS gaps, sum(unknown) AS unknown, "
+        "min(scanned_at) FILTER (state IN ('complete', 'partial')) AS oldest "
+        f"FROM {cells(queue)} WHERE {where} GROUP BY {by}) "
+        "SELECT count(*) AS total, "
+        + ", ".join(f"count(*) FILTER (state = '{state}') AS {state}" for state in WORST)
         + ", coalesce(sum(gaps), 0)::BIGINT AS gaps, coalesce(sum(unknown), 0)::BIGINT AS unknown, "
-        "min(scanned_at) AS oldest_scan FROM cells",
+        "min(oldest) AS oldest_scan FROM units",
         *params,
     ).row(0, named=True)
     first = gaps(queue, c.GapsQuery(scope=asked.scope, limit=1), now).items
@@ -102,16 +120,16 @@ def seen(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Seen:
 
 def coverage(queue: Queue, asked: c.CoverageQuery, now: datetime) -> c.Coverage:
     """The matrix, `limit` accounts of it."""
-    where, params = scoped(asked.scope, "a.account_id::VARCHAR", "a.ou", "m.module")
-    start = offset(queue, asked.cursor)
-    rank = f"list_position({list(WORST)}, {STATE})" if asked.order == "gaps" else "1"
+    where, params = scoped(asked.scope, "account_id", "ou", "module")
+    start = offset(queue, "coverage " + asked.order, asked.cursor)
+    first = f"list_position({list(WORST)}, {STATE}), sum(gaps) DESC, "
     rows = queue.rows(
-        f"WITH {CELLS.format(scope=where)}, page AS ("
-        f"SELECT account_id, {rank} AS worst, sum(gaps) AS many, count(*) OVER () AS total, "
-        f"row_number() OVER (ORDER BY worst, {'many DESC,' if asked.order == 'gaps' else ''} "
-        "lower(any_value(name)), account_id) AS number "
-        "FROM cells GROUP BY account_id ORDER BY number LIMIT ? OFFSET ?) "
-        "SELECT cells.*, total FROM page JOIN cells USING (account_id) ORDER BY number, place",
+        f"WITH mine AS (FROM {cells(queue)} WHERE {where}), page AS ("
+        "SELECT account_id, count(*) OVER () AS total, row_number() OVER (ORDER BY "
+        f"{first if asked.order == 'gaps' else ''} lower(any_value(name)), account_id) AS number "
+        "FROM mine GROUP BY account_id ORDER BY number LIMIT ? OFFSET ?) "
+        "SELECT mine.*, total FROM page JOIN mine USING (account_id) "
+        "ORDER BY number, place, module",
         *params,
         asked.limit,
         start,
@@ -128,31 +146,32 @@ def coverage(queue: Queue, asked: c.CoverageQuery, now: datetime) -> c.Coverage:
         )
         for (account,), part in rows.group_by("account_id", maintain_order=True)
     ]
-    modules = rows.sort("place")["module"].unique(maintain_order=True).to_list()
+    modules = rows["module"].unique(maintain_order=True)  # every account has every one
     return c.Coverage(
         accounts=tuple(accounts),
         modules=tuple(modules),
         total=total,
-        next=following(queue, start + len(accounts), total),
+        next=following(queue, "coverage " + asked.order, start + len(accounts), total),
         snapshot=queue.snapshot,
     )
 
 
 def gaps(queue: Queue, asked: c.GapsQuery, now: datetime) -> c.Gaps:
     """What could not be seen, what blinds most first."""
-    where, params = scoped(asked.scope, "g.account_id", "a.ou", "g.module")
+    where, params = scoped(asked.scope, "g.account_id", "c.ou", "g.module")
     for column, chosen in (("g.module", asked.module), ("g.account_id", asked.account)):
         if chosen:
             where += f" AND list_contains(?, {column})"
             params.append(list(chosen))
-    start = offset(queue, asked.cursor)
+    start = offset(queue, "gaps", asked.cursor)
     rows = queue.rows(
-        "SELECT g.account_id, coalesce(a.name, '') AS account_name, g.region, g.module, "
+        "SELECT g.account_id, coalesce(c.name, '') AS account_name, g.region, g.module, "
         "g.operation, g.outcome, g.code, g.rules, g.resources, g.unlisted, g.blinded, "
         "count(*) OVER () AS total "
-        "FROM gaps g LEFT JOIN accounts a ON a.account_id::VARCHAR = g.account_id "
-        f"WHERE {where} ORDER BY g.blinded DESC, g.unlisted DESC, len(g.rules) DESC, "
-        "g.account_id, g.module, g.region, g.operation, g.code LIMIT ? OFFSET ?",
+        f"FROM gaps g JOIN {cells(queue)} c USING (account_id, module) "
+        f"WHERE c.state <> 'off' AND {where} "
+        "ORDER BY g.blinded DESC, g.unlisted DESC, len(g.rules) DESC, "
+        "g.account_id, g.module, g.region, g.operation, g.outcome, g.code LIMIT ? OFFSET ?",
         *params,
         asked.limit,
         start,
@@ -161,30 +180,34 @@ def gaps(queue: Queue, asked: c.GapsQuery, now: datetime) -> c.Gaps:
     return c.Gaps(
         items=tuple(c.Gap.model_validate(row) for row in rows.drop("total").to_dicts()),
         total=total,
-        next=following(queue, start + rows.height, total),
+        next=following(queue, "gaps", start + rows.height, total),
         snapshot=queue.snapshot,
     )
 
 
-def following(queue: Queue, start: int, total: int) -> str:
+def following(queue: Queue, of: str, start: int, total: int) -> str:
     """The cursor of a list that is short enough to be counted off; "" at its end."""
-    if start >= total:
-        return ""
-    return base64.urlsafe_b64encode(json.dumps([queue.id, start]).encode()).decode()
+    return cursor(queue, of, start) if start < total else ""
 
 
-def offset(queue: Queue, cursor: str) -> int:
-    """How many rows lie before `cursor`; ApiError if it is of another snapshot, or none."""
+def cursor(queue: Queue, of: str, place: int) -> str:
+    """A place in the list `of`: valid for one snapshot."""
+    return base64.urlsafe_b64encode(json.dumps([queue.id, of, place]).encode()).decode()
+
+
+def offset(queue: Queue, of: str, cursor: str) -> int:
+    """The place that `cursor` names, 0 for ""; ApiError if of another snapshot or list."""
     if not cursor:
         return 0
     try:
-        snapshot, start = json.loads(base64.urlsafe_b64decode(cursor))
-        start = int(start)
-    except (ValueError, TypeError) as error:
+        snapshot, mark, place = json.loads(base64.urlsafe_b64decode(cursor))
+    except (ValueError, TypeError, RecursionError) as error:
         raise problems.invalid("the cursor is not one of this API's.") from error
     if snapshot != queue.id:
         raise problems.cursor_expired()
-    return max(0, start)
+    if mark != of or type(place) is not int or not 0 <= place < MOST:
+        raise problems.invalid("the cursor is of another list: start from the first page.")
+    return place
 
 
 def tags(rows: pl.DataFrame) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """The figures of the morning: what changed, how it went, what to do first."""
 
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,12 +21,16 @@ _SCOPED = """
         SELECT f.finding_id, f.severity, f.status, f.suppressed_until
         FROM findings f LEFT JOIN accounts a USING (account_id) WHERE {scope})
 """
-# A finding is open from an event on, or from the end of its suppression, until the next
-# event, unless a scan resolved it or a person said so. Fold order, not time, says which
-# event is the next; a scan's events carry the time it began, so time is kept from going back.
+# What was open at the end of each day before today, of today's severities and scope.
+#
+# Fold order, not time, says which of a finding's events is the next. The two disagree where a
+# person speaks while a scan runs: the scan's events carry the time it began, but come after.
+# An event therefore counts from its own time or, if that is later, from the latest time of the
+# finding's events before it. From then until the next, the finding is open if its last scan
+# saw it fail and nobody marked it resolved since, once the suppression in force has ended.
 _TREND = """
     spoken AS (
-        SELECT finding_id, severity,
+        SELECT finding_id, severity, "order",
                max("at") OVER past AS moment,
                last_value(CASE WHEN kind IN ('opened', 'reopened') THEN true
                                WHEN kind = 'resolved' THEN false END IGNORE NULLS)
@@ -36,8 +40,7 @@ _TREND = """
                                THEN false END IGNORE NULLS) OVER past AS marked,
                last_value(CASE WHEN kind = 'suppressed' THEN coalesce(until, 'infinity')
                                WHEN kind = 'unsuppressed' OR reset THEN '-infinity'::TIMESTAMPTZ
-                               END IGNORE NULLS) OVER past AS quiet_until,
-               "order"
+                               END IGNORE NULLS) OVER past AS quiet_until
         FROM v1_events JOIN mine USING (finding_id)
         WINDOW past AS (PARTITION BY finding_id ORDER BY "order"
                         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)),
@@ -48,21 +51,24 @@ _TREND = """
                failing AND NOT coalesce(marked, false) AS open
         FROM spoken),
     deltas AS (
-        SELECT severity, begins::DATE AS day, 1 AS delta FROM spans
-        WHERE open AND begins < ends AND begins <= ?
-        UNION ALL
-        SELECT severity, ends::DATE, -1 FROM spans WHERE open AND begins < ends AND ends <= ?),
+        SELECT severity, day, sum(delta) AS delta FROM (
+            SELECT severity, begins::DATE AS day, 1 AS delta FROM spans
+            WHERE open AND begins < ends AND begins < ?
+            UNION ALL
+            SELECT severity, ends::DATE, -1 FROM spans WHERE open AND begins < ends AND ends < ?)
+        GROUP BY ALL),
     days AS (
-        SELECT day::DATE AS day FROM (
-            SELECT unnest(generate_series(
-                greatest((SELECT min(moment) FROM spoken)::DATE, ?::DATE), ?::DATE, INTERVAL 1 DAY))
-            AS day)),
+        SELECT unnest(generate_series(
+            greatest(began, ?::DATE), ?::DATE - 1, INTERVAL 1 DAY))::DATE AS day
+        FROM (SELECT min(moment)::DATE AS began FROM spoken) WHERE began IS NOT NULL),
     levels AS (SELECT unnest(enum_range(NULL::t_severity)) AS severity)
-    SELECT day, severity::VARCHAR AS severity,
-           coalesce((SELECT sum(delta) FROM deltas d
-                     WHERE d.severity = levels.severity AND d.day <= days.day), 0)::BIGINT AS open
-    FROM days CROSS JOIN levels ORDER BY day, severity DESC
+    SELECT days.day, levels.severity::VARCHAR AS severity,
+           coalesce(sum(delta), 0)::BIGINT AS open
+    FROM days CROSS JOIN levels
+    LEFT JOIN deltas ON deltas.severity = levels.severity AND deltas.day <= days.day
+    GROUP BY days.day, levels.severity ORDER BY days.day, levels.severity DESC
 """
+SCOPES = 32  # trends kept of a queue
 
 _lock = threading.Lock()
 _trends: WeakKeyDictionary[Queue, dict[tuple[Any, ...], tuple[c.TrendPoint, ...]]] = (
@@ -79,10 +85,12 @@ def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
     last = queue.rows("SELECT max(\"at\") FROM v1_entries WHERE kind = 'scanned'").item()
     since = min(now - WINDOW, last) if last is not None else None
     changes = queue.rows(
-        mine + "SELECT e.kind, e.cause, mine.severity::VARCHAR AS severity, "
-        "count(DISTINCT finding_id) AS count FROM v1_events e JOIN mine USING (finding_id) "
+        mine + "SELECT kind, cause, severity, count(*) AS count FROM ("
+        "SELECT e.kind, mine.severity::VARCHAR AS severity, "
+        'arg_max(e.cause, e."order") AS cause FROM v1_events e JOIN mine USING (finding_id) '
         'WHERE e.seq IN (SELECT seq FROM v1_entries WHERE "at" >= ?) '
-        "AND e.kind IN ('opened', 'reopened', 'resolved') GROUP BY ALL",
+        "AND e.kind IN ('opened', 'reopened', 'resolved') "
+        "GROUP BY finding_id, e.kind, mine.severity) GROUP BY ALL",
         *params,
         since,
     ).to_dicts()
@@ -95,6 +103,7 @@ def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
         now + SOON,
     ).to_dicts()
     still_open = dict.fromkeys(map(str, LEVELS), 0) | {r["severity"]: r["open"] for r in counts}
+    today = now.astimezone(UTC).date()
     picture = seen(queue, asked, now)
     scope: dict[str, Any] = {"scope": asked.scope, "status": ("open",)}
     causes = c.GroupsQuery(by="root_cause", sort="findings", limit=8, **scope)
@@ -112,7 +121,7 @@ def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
         unknown=picture.unknown,
         gaps=picture.gaps,
         open=still_open,
-        trend=_trend(queue, asked.scope, mine, params, now),
+        trend=(*_trend(queue, asked.scope, mine, params, today), *_today(still_open, today)),
         root_causes=tuple(g for g in groups(queue, causes, now).items if g.findings > 1),
         oldest=findings(queue, oldest, now).items if worst else (),
         accounts=tuple(a for a in accounts(queue, risky, now).items if a.open),
@@ -132,17 +141,25 @@ def _change(rows: list[dict[str, Any]], kind: str) -> c.Change:
     return c.Change(count=sum(severities.values()), severities=severities, causes=sums("cause"))
 
 
+def _today(still_open: dict[str, int], today: date) -> tuple[c.TrendPoint, ...]:
+    return tuple(c.TrendPoint(day=today, severity=s, open=still_open[s]) for s in LEVELS)
+
+
 def _trend(
-    queue: Queue, scope: str, mine: str, params: list[Any], now: datetime
+    queue: Queue, scope: str, mine: str, params: list[Any], today: date
 ) -> tuple[c.TrendPoint, ...]:
-    """Computed once for what the queue shows now: it reads every event."""
-    key = (scope, queue.head.seq, now.date())
+    """The days before `today`. It reads every event, so it is computed once per ledger entry."""
+    key = (scope, queue.head.seq, today)
     with _lock:
         known = _trends.setdefault(queue, {})
-        if key not in known:
-            first = (now - timedelta(days=DAYS - 1)).date()
-            rows = queue.rows(f"{mine}, {_TREND}", *params, now, now, first, now.date())
-            for old in [k for k in known if k[1:] != key[1:]]:
-                del known[old]
-            known[key] = tuple(c.TrendPoint.model_validate(row) for row in rows.to_dicts())
-        return known[key]
+        if (found := known.get(key)) is not None:
+            return found
+    midnight = datetime.combine(today, time(), UTC)
+    first = today - timedelta(days=DAYS - 1)
+    rows = queue.rows(f"{mine}, {_TREND}", *params, midnight, midnight, first, today)
+    found = tuple(c.TrendPoint.model_validate(row) for row in rows.to_dicts())
+    with _lock:
+        for old in [k for k in known if k[1:] != key[1:]] or list(known)[: 1 - SCOPES]:
+            del known[old]
+        known[key] = found
+    return found

@@ -1,16 +1,10 @@
-"""Contract v1 answered: one method's worth of work per operation, over queue and ledger.
+"""Contract v1 answered: one method's worth of work per operation, over queue and ledger."""
 
-The queue is a snapshot in DuckDB; what people said since is laid over it, so that everybody
-sees their own change in the next read. Another process' entries are looked for every
-`SECONDS`, ours at once.
-"""
-
+import contextlib
 import hashlib
 import json
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,20 +14,19 @@ from stratum_pipeline.settings import Settings
 from stratum_pipeline.store.data import Data
 from stratum_pipeline.store.encoding import canonical
 from stratum_pipeline.store.errors import StoreError
-from stratum_pipeline.store.ledger import Ledger
+from stratum_pipeline.store.ledger import Head, Ledger
 from stratum_pipeline.store.objects import open_store
 from stratum_pipeline.store.vault import Vault
 
 from . import contract as c
 from . import coverage, detail, overview, problems, queries, reports
 from .client import Transport
+from .current import SECONDS, Current
 from .export import export
 from .facets import facets
 from .identity import Identity
-from .overlay import overlay
 from .read_model import NoQueue, Queue
 
-SECONDS = 2.0
 _KEYS = uuid.UUID("6f1d3f0e-2f0c-4f53-9a3b-6f8f4f9b1c52")  # namespace of idempotency keys
 
 Read = Callable[[Queue, Any, datetime], c.Model]
@@ -63,13 +56,11 @@ class Service:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: float = SECONDS,
     ) -> None:
-        self._data, self._ledger, self._now, self._seconds = data, ledger, now, seconds
-        self._queue: Queue | None = None
-        self._looked = float("-inf")
-        self._refreshing = threading.Lock()
+        self._ledger, self._now = ledger, now
+        self._queue = Current(data, ledger, now, seconds)
         self._own: dict[str, Callable[[c.Me, Any], c.Model]] = {
             "me": lambda me, _: me,
-            "people": lambda me, _: reports.people(self._current(), me),
+            "people": lambda me, _: reports.people(self._queue.get(), me),
             "views": lambda me, _: self._views(me),
             "record": self._record,
             "save_view": self._save_view,
@@ -85,55 +76,28 @@ class Service:
         """The answer to `question`; ApiError says why there is none."""
         if not me.role.may(operation.role):
             raise problems.role_needed(operation.role, me.role)
-        try:
+        with _refusing():
             if read := READS.get(operation.name):
-                return read(self._current(), question, self._now())
+                return read(self._queue.get(), question, self._now())
             return self._own[operation.name](me, question)
-        except triage.TriageError as error:
-            raise problems.invalid(str(error)) from error
-        except (StoreError, OSError) as error:
-            raise problems.storage(str(error)) from error
 
     def export(self, me: c.Me, question: c.ExportQuery) -> Iterator[bytes]:
         """The file in pieces; ApiError before the first."""
-        return export(self._current(), question, self._now())
+        with _refusing():
+            return export(self._queue.get(), question, self._now())
 
     def close(self) -> None:
-        if self._queue is not None:
-            self._queue.close()
-
-    def _current(self, at_once: bool = False) -> Queue:
-        """The newest snapshot with what was said since laid over it."""
-        with self._refreshing:
-            if at_once or self._queue is None or time.monotonic() - self._looked >= self._seconds:
-                self._refresh()
-                self._looked = time.monotonic()
-            assert self._queue is not None
-            return self._queue
-
-    def _refresh(self) -> None:
-        try:
-            newest = self._data.current_queue()
-            if newest is None:
-                raise problems.no_queue()
-            if self._queue is None or self._queue.snapshot.id != newest["snapshot_id"]:
-                # The one before may still be read from: it closes with its last reader.
-                self._queue = Queue.load(self._data)
-            overlay(self._queue, self._ledger, self._now())
-        except NoQueue as error:
-            raise problems.no_queue() from error
-        except (StoreError, OSError) as error:
-            raise problems.storage(str(error)) from error
+        self._queue.close()
 
     # Writing
 
     def _record(self, me: c.Me, event: c.Record) -> c.Recorded:
-        queue, now = self._current(at_once=True), self._now()
+        queue, now = self._queue.get(at_once=True), self._now()
+        mark, request = _mark(me, event), _request(event)
+        if before := self._written(queue, mark):
+            return _replay(before, request)
         said: dict[str, Any] = {"note": event.note, "reason": event.reason or "", "now": now}
         triage.check(Kind(event.kind), until=event.until, **said)
-        mark, request = _mark(me, event), _request(event)
-        if event.idempotency_key and (before := self._written(queue, mark)):
-            return _replay(before, request)
         ids = self._ids(queue, event, now)
         if event.dry_run:
             return c.Recorded(matched=len(ids), entry=None, replayed=False)
@@ -143,19 +107,26 @@ class Service:
             )
         if not ids:
             raise problems.invalid("the filter matches no finding: nothing was recorded.")
-        entry = triage.triage(
-            self._ledger,
-            _actor(me),
-            Kind(event.kind),
-            ids,
-            to=event.to,
-            until=event.until,
-            head=queue.head,
-            mark=mark,
-            request=request if event.idempotency_key else "",
-            **said,
-        )
-        self._current(at_once=True)
+        try:
+            entry = triage.triage(
+                _Once(self._ledger, mark),
+                _actor(me),
+                Kind(event.kind),
+                ids,
+                to=event.to,
+                until=event.until,
+                head=queue.head,
+                mark=mark,
+                request=request if mark else "",
+                **said,
+            )
+        except _Written:
+            entry = None
+        queue = self._queue.get(at_once=True)
+        # Under a key, the entry may be that of the same request in another thread or process.
+        if mark and (before := self._written(queue, mark)):
+            return _replay(before, request, replayed=entry is None)
+        assert entry is not None
         return c.Recorded(matched=len(ids), entry=entry.seq, replayed=False)
 
     def _ids(self, queue: Queue, event: c.Record, now: datetime) -> list[str]:
@@ -170,13 +141,15 @@ class Service:
         return ids
 
     def _written(self, queue: Queue, mark: str) -> Mapping[str, Any] | None:
+        if not mark:
+            return None
         rows = queue.rows("SELECT seq, findings, body FROM v1_entries WHERE id = ?", mark)
         return rows.row(0, named=True) if rows.height else None
 
     # Saved views
 
     def _views(self, me: c.Me, at_once: bool = False) -> c.Views:
-        rows = self._current(at_once).rows(
+        rows = self._queue.get(at_once).rows(
             "SELECT owner, name, shared, query FROM v1_views WHERE shared OR owner = ? "
             "ORDER BY shared, name",
             me.id,
@@ -192,7 +165,7 @@ class Service:
         if not view.name.strip():
             raise problems.invalid("a view needs a name.")
         query = {name: list(values) for name, values in view.query.items()}
-        head = self._current().head
+        head = self._queue.get().head
         triage.save_view(self._ledger, _actor(me), view.name.strip(), query, view.shared, head)
         return self._views(me, at_once=True)
 
@@ -201,9 +174,42 @@ class Service:
         known = {(one.name, one.shared) for one in self._views(me, at_once=True).items}
         if (view.name, view.shared) not in known:
             raise problems.not_found(f"there is no view {view.name!r} of yours.")
-        head = self._current().head
+        head = self._queue.get().head
         triage.delete_view(self._ledger, _actor(me), view.name, view.shared, head)
         return self._views(me, at_once=True)
+
+
+class _Written(Exception):
+    """An entry with that mark is in the ledger already."""
+
+
+class _Once(Ledger):
+    """A ledger that refuses to append behind an entry with the mark, whoever wrote it when."""
+
+    def __init__(self, ledger: Ledger, mark: str) -> None:
+        super().__init__(ledger.vault)
+        self._mark = mark
+
+    def head(self, known: Head | None = None) -> Head:
+        head = known or Head()
+        for entry in self.entries(head):
+            if entry.id == self._mark:
+                raise _Written
+            head = entry.head
+        return head
+
+
+@contextlib.contextmanager
+def _refusing() -> Generator[None]:
+    """What went wrong, as a problem."""
+    try:
+        yield
+    except triage.TriageError as error:
+        raise problems.invalid(str(error)) from error
+    except NoQueue as error:
+        raise problems.no_queue() from error
+    except (StoreError, OSError) as error:
+        raise problems.storage(str(error)) from error
 
 
 def _may_share(me: c.Me, shared: bool) -> None:
@@ -226,10 +232,10 @@ def _request(event: c.Record) -> str:
     return hashlib.sha256(canonical(asked)).hexdigest()
 
 
-def _replay(before: Mapping[str, Any], request: str) -> c.Recorded:
+def _replay(before: Mapping[str, Any], request: str, replayed: bool = True) -> c.Recorded:
     if json.loads(before["body"]).get("request") != request:
         raise problems.invalid("this idempotency key was used for another request: take a new one.")
-    return c.Recorded(matched=before["findings"], entry=before["seq"], replayed=True)
+    return c.Recorded(matched=before["findings"], entry=before["seq"], replayed=replayed)
 
 
 class Embedded:
