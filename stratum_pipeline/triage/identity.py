@@ -118,8 +118,8 @@ class Identity:
             lacks = "" if claims.get(self._claim) else ", and this login has none"
             raise problems.forbidden(
                 f"{person} is signed in, but has no role here: ask for a group that "
-                f"STRATUM_GROUP_ROLES names. Groups are read from the claim {self._claim!r} (STRATUM_GROUPS_CLAIM)"
-                f"{lacks}."
+                f"STRATUM_GROUP_ROLES names. Groups are read from the claim {self._claim!r} "
+                f"(STRATUM_GROUPS_CLAIM){lacks}."
             )
         return max(roles, key=list(Role).index)
 
