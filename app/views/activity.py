@@ -23,10 +23,10 @@ CHANGES = ("opened", "reopened", "resolved", "changed", "account_changed")
 # What takes an entry back, and of its findings those it still holds for: later entries may have
 # said something else of the others.
 BACK: dict[str, tuple[c.Action, str, dict[str, Any]]] = {
-    "suppressed": ("unsuppressed", "Unsuppress", {"status": ("suppressed",)}),
+    "suppressed": ("unsuppressed", "Unsuppress {}", {"status": ("suppressed",)}),
     "marked_resolved": (
         "marked_open",
-        "Mark open again",
+        "Mark {} open again",
         {"status": ("resolved",), "cause": triage.STILL_THERE},
     ),
 }
@@ -176,21 +176,21 @@ def whole(entry: c.Activity) -> None:
     ui.section(ui.plain(what(entry)))
     if note := entry.body.get("note"):
         st.markdown(ui.plain(note))
+    one = {"Finding": ui.plain(entry.title)} if entry.title else {}
     ui.facts(
         {
             "By": ui.plain(who(entry)),
             "At": ui.when(entry.at),
             "Ledger entry": ui.number(entry.seq),
         }
+        | one
     )
+    where, query = "views/queue.py", ui.queue_params(**findings_of(entry))
     if entry.finding_id:
-        label = ui.plain(entry.title) or "Open the finding"
-        st.page_link("views/finding.py", label=label, query_params={"id": entry.finding_id})
-    elif entry.findings:
+        where, query = "views/finding.py", {"id": entry.finding_id}
+    if entry.findings:
         label = f"Open {ui.plural(entry.findings, 'finding')}"
-        st.page_link(
-            "views/queue.py", label=label, query_params=ui.queue_params(**findings_of(entry))
-        )
+        st.page_link(where, label=label, icon=":material/arrow_forward:", query_params=query)
     if entry.kind in BACK and session.may(c.Role.TRIAGER):
         with guard.inline():
             back(entry)
@@ -208,11 +208,7 @@ def back(entry: c.Activity) -> None:
         return
     action = next(action for action in triage.ACTIONS if action.kind == kind)
     these = "this finding" if counted == 1 else f"these {ui.number(counted)} findings"
-    if st.button(
-        f"{label}: {these}" if kind == "marked_open" else f"{label} {these}",
-        icon=f":material/{action.icon}:",
-        key="back",
-    ):
+    if st.button(label.format(these), icon=f":material/{action.icon}:", key="back"):
         triage.start(action, triage.of_filter(those, counted))
 
 
