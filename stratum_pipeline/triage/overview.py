@@ -18,7 +18,7 @@ LEVELS: tuple[c.Severity, ...] = ("critical", "high", "medium", "low")
 
 _SCOPED = """
     mine AS (
-        SELECT f.finding_id, f.severity, f.status, f.suppressed_until
+        SELECT f.rowid AS code, f.finding_id, f.severity, f.status, f.suppressed_until
         FROM findings f LEFT JOIN accounts a USING (account_id) WHERE {scope})
 """
 # What was open at the end of each day before today, of today's severities and scope.
@@ -30,8 +30,7 @@ _SCOPED = """
 # saw it fail and nobody marked it resolved since, once the suppression in force has ended.
 _TREND = """
     spoken AS (
-        SELECT finding_id, severity, "order",
-               max("at") OVER past AS moment,
+        SELECT severity, max("at") OVER past AS moment, lead("at") OVER past AS following,
                last_value(CASE WHEN kind IN ('opened', 'reopened') THEN true
                                WHEN kind = 'resolved' THEN false END IGNORE NULLS)
                    OVER past AS failing,
@@ -42,12 +41,11 @@ _TREND = """
                                WHEN kind = 'unsuppressed' OR reset THEN '-infinity'::TIMESTAMPTZ
                                END IGNORE NULLS) OVER past AS quiet_until
         FROM v1_events JOIN mine USING (finding_id)
-        WINDOW past AS (PARTITION BY finding_id ORDER BY "order"
+        WINDOW past AS (PARTITION BY code ORDER BY "order"
                         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)),
     spans AS (
         SELECT severity, greatest(moment, coalesce(quiet_until, moment)) AS begins,
-               coalesce(lead(moment) OVER (PARTITION BY finding_id ORDER BY "order"), 'infinity')
-                   AS ends,
+               greatest(moment, coalesce(following, 'infinity')) AS ends,
                failing AND NOT coalesce(marked, false) AS open
         FROM spoken),
     deltas AS (
@@ -148,13 +146,14 @@ def _today(still_open: dict[str, int], today: date) -> tuple[c.TrendPoint, ...]:
 def _trend(
     queue: Queue, scope: str, mine: str, params: list[Any], today: date
 ) -> tuple[c.TrendPoint, ...]:
-    """The days before `today`. It reads every event, so it is computed once per ledger entry."""
-    key = (scope, queue.head.seq, today)
+    """The days before `today`. It reads every event, so once until another one speaks of them."""
+    midnight = datetime.combine(today, time(), UTC)
+    latest = queue.kept('SELECT max(seq) FROM v1_events WHERE "at" < ?', midnight).item()
+    key = (scope, latest, today)
     with _lock:
         known = _trends.setdefault(queue, {})
         if (found := known.get(key)) is not None:
             return found
-    midnight = datetime.combine(today, time(), UTC)
     first = today - timedelta(days=DAYS - 1)
     rows = queue.rows(f"{mine}, {_TREND}", *params, midnight, midnight, first, today)
     found = tuple(c.TrendPoint.model_validate(row) for row in rows.to_dicts())

@@ -61,14 +61,21 @@ def _units(queue: Queue) -> tuple[str, ...]:
 
 
 def rules(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Rules:
-    """The rules, with populations and open findings in the scope."""
+    """The rules, with populations and open findings in the scope.
+
+    Populations beside a failed scan, or of what is off by now, are of an earlier scan: left out.
+    """
     where, params = scoped(asked.scope, "p.account_id::VARCHAR", "a.ou", "p.module::VARCHAR")
     here = (
         "FROM {of} p LEFT JOIN accounts a ON a.account_id::VARCHAR = p.account_id::VARCHAR "
         f"WHERE {where}"
     )
     counts = ("population", "passed", "failed", "unknown")
-    populations = "(SELECT *, split_part(rule_id, '.', 1) AS module FROM v1_populations)"
+    populations = (
+        "(FROM (SELECT *, split_part(rule_id, '.', 1) AS module FROM v1_populations) "
+        f"ANTI JOIN (FROM {cells(queue)} WHERE state IN ('failed', 'off')) "
+        "USING (account_id, module))"
+    )
     mine = "r.module = ?" if asked.scope.startswith("module:") else "true"
     rows = queue.rows(
         "SELECT r.rule_id, r.module, r.version, r.severity, r.title, r.rationale, r.remediation, "

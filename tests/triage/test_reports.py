@@ -1,6 +1,7 @@
 """Accounts, rules, activity, people."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,9 @@ from stratum_pipeline.lifecycle.triage import save_view, triage
 from stratum_pipeline.triage import contract as c
 from stratum_pipeline.triage import reports
 from stratum_pipeline.triage.client import ApiError
+from stratum_pipeline.triage.coverage import seen
+from stratum_pipeline.triage.overlay import overlay
+from stratum_pipeline.triage.overview import overview
 from stratum_pipeline.triage.read_model import Queue
 from tests.lifecycle.make import ANN, PUBLIC, A, B, fail, fid, hour
 
@@ -119,6 +123,42 @@ def test_rules(queue: Queue, scope: str, public: object, key: object):
     assert (figures.get(PUBLIC), figures.get(KEY)) == (public, key)
     for rule in found.items:
         assert rule.passed + rule.failed + rule.unknown == rule.population
+
+
+def test_rules_leave_out_what_is_of_an_earlier_scan(tmp_path: Path):
+    estate = Estate.at(tmp_path)
+    estate.accounts({"id": A}, {"id": B}, {"id": IDLE, "status": "SUSPENDED"})
+    estate.scan(A, passed=5, unknown=1)
+    estate.scan(A, module="rds", passed=7, unknown=2)  # switched off by now
+    estate.scan(B, outcome="failed", passed=8, unknown=3)
+    estate.scan(IDLE, passed=9, unknown=4)
+    estate.record()
+    estate.publish(NOW)
+    with estate.queue(NOW) as queue:
+        judged = {r.rule_id: r.population for r in reports.rules(queue, c.ScopeQuery(), NOW).items}
+        unknown = seen(queue, c.ScopeQuery(), NOW).unknown
+    assert judged == {PUBLIC: 6, KEY: 0, "rds.instance.open": 0}
+    assert unknown == 1
+
+
+def test_the_trend_follows_what_is_told_later_of_a_day_that_ended(tmp_path: Path):
+    estate, now = Estate.at(tmp_path), hour(60)
+    estate.accounts({"id": A})
+    estate.scan(A, fail("a"), fail("b"), started=1)
+    estate.record()
+    estate.publish(now)
+
+    def high() -> list[int]:
+        trend = overview(queue, c.ScopeQuery(), now).trend
+        return [point.open for point in trend if point.severity == "high"]
+
+    with estate.queue(now) as queue:
+        assert high() == [2, 2, 2]
+        triage(estate.ledger, ANN, Kind.NOTED, [fid("a")], now=now, note="why")
+        estate.scan(A, fail("a"), started=40)
+        estate.record()
+        overlay(queue, estate.ledger, now)
+        assert high() == [2, 1, 1]
 
 
 def activity(queue: Queue, **asked: object) -> c.Activities:
