@@ -218,6 +218,8 @@ def _save(now: Query, saved: tuple[c.View, ...]) -> None:
 def _saved(view: c.View) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.markdown(_name(_id(view)), width="content")
-        if st.button("", icon=":material/delete:", type="tertiary", key=f"delete {_id(view)}"):
+        if st.button(
+            "Delete", icon=":material/delete:", type="tertiary", key=f"delete {_id(view)}"
+        ):
             session.client().delete_view(c.ViewKey(name=view.name, shared=view.shared))
             st.rerun()

@@ -328,11 +328,8 @@ def outcome() -> None:
                 "Undo", icon=":material/undo:", shortcut="Z", on_click=_undo, args=(done.undo,)
             )
         st.button(
-            "",
-            icon=":material/close:",
+            "Dismiss",
             type="tertiary",
-            help="Dismiss",
-            key="dismiss",
             on_click=st.session_state.pop,
             args=("outcome", None),
         )
