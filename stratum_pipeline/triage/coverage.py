@@ -14,16 +14,16 @@ from . import problems
 from .read_model import Queue
 
 # One row per account and module that is switched on or was ever scanned; made once a snapshot,
-# since nothing that people say changes it. What an account or module left behind that is off by
+# since nothing that people say changes it. An account that was scanned is there, listed or not. What an account or module left behind that is off by
 # now is not counted: nobody looks there any more.
 CELLS = """
     CREATE TABLE IF NOT EXISTS cells AS
     SELECT a.account_id::VARCHAR AS account_id, a.name, a.ou, a.status, m.module, m.place,
-           CASE WHEN a.status <> 'ACTIVE' OR NOT m.switched_on THEN 'off'
+           CASE WHEN a.status NOT IN ('ACTIVE', '') OR NOT m.switched_on THEN 'off'
                 WHEN s.outcome IS NULL THEN 'never'
                 WHEN s.outcome = 'complete' AND g.gaps > 0 THEN 'partial'
                 ELSE s.outcome END AS state,
-           CASE WHEN a.status <> 'ACTIVE' THEN 'account is ' || a.status
+           CASE WHEN a.status NOT IN ('ACTIVE', '') THEN 'account is ' || a.status
                 WHEN NOT m.switched_on THEN 'module ' || m.module || ' is switched off'
                 WHEN s.outcome IS NULL THEN 'not scanned yet'
                 WHEN s.outcome = 'failed' THEN coalesce(nullif(s.error, ''), 'the scan failed')
@@ -35,7 +35,11 @@ CELLS = """
            CASE WHEN state IN ('off', 'failed') THEN 0
                 ELSE coalesce(p.unknown, 0)::BIGINT END AS unknown,
            CASE WHEN state = 'off' THEN 0 ELSE coalesce(g.gaps, 0) END AS gaps
-    FROM accounts a
+    FROM (
+        SELECT account_id::VARCHAR AS account_id, name, ou, status FROM accounts
+        UNION ALL
+        SELECT DISTINCT account_id, account_id, '', '' FROM v1_scans
+        WHERE account_id NOT IN (SELECT account_id::VARCHAR FROM accounts)) a
     CROSS JOIN (
         SELECT module, min(place) AS place, bool_or(switched_on) AS switched_on FROM (
             SELECT module, row_number() OVER () AS place, true AS switched_on FROM v1_modules
@@ -157,7 +161,7 @@ def coverage(queue: Queue, asked: c.CoverageQuery, now: datetime) -> c.Coverage:
 
 
 def gaps(queue: Queue, asked: c.GapsQuery, now: datetime) -> c.Gaps:
-    """What could not be seen, what blinds most first."""
+    """What could not be seen: where nothing was first, then what blinds most."""
     where, params = scoped(asked.scope, "g.account_id", "c.ou", "g.module")
     for column, chosen in (("g.module", asked.module), ("g.account_id", asked.account)):
         if chosen:
@@ -170,7 +174,7 @@ def gaps(queue: Queue, asked: c.GapsQuery, now: datetime) -> c.Gaps:
         "count(*) OVER () AS total "
         f"FROM gaps g JOIN {cells(queue)} c USING (account_id, module) "
         f"WHERE c.state <> 'off' AND {where} "
-        "ORDER BY g.blinded DESC, g.unlisted DESC, len(g.rules) DESC, "
+        "ORDER BY c.state = 'failed' DESC, g.blinded DESC, g.unlisted DESC, len(g.rules) DESC, "
         "g.account_id, g.module, g.region, g.operation, g.outcome, g.code LIMIT ? OFFSET ?",
         *params,
         asked.limit,

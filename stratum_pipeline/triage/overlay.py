@@ -47,10 +47,14 @@ def overlay(queue: Queue, ledger: Ledger, now: datetime) -> None:
 
     Readers see all of it or nothing. LedgerError, and nothing changed, if the chain is broken.
     """
+    now = max(now, queue.expired_at)
+    entries = list(ledger.entries(queue.head))
+    if not entries and queue.rows(_EXPIRED, queue.expired_at, now).is_empty():
+        queue.expired_at = now
+        return
     with queue.change() as cursor:
-        now = max(now, queue.expired_at)
         known = State(head=queue.head, views=cursor.sql("FROM views").pl())
-        new = fold(known, ledger.entries(queue.head), ledger.vault.read_payload)
+        new = fold(known, entries, ledger.vault.read_payload)
         so = _now_so(queue, cursor, new.timeline, now)
         if new.head != queue.head or so.height:
             frames = {"now_so": so, "told": new.timeline, "written": new.entries}

@@ -116,7 +116,7 @@ def test_seen_of_the_organization(queue: Queue):
     assert [getattr(seen, state) for state in states] == [5, 1, 1, 1, 1, 1]
     assert (seen.gaps, seen.unknown, seen.oldest_scan) == (6, 8, hour(1.1))
     assert seen.first
-    assert (seen.first.operation, seen.first.account_name) == ("s3:ListBuckets", "partly")
+    assert (seen.first.operation, seen.first.account_name) == ("sts:AssumeRole", "broken")
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -169,8 +169,11 @@ def test_gaps_are_ordered_filtered_and_paged(queue: Queue):
         return coverage.gaps(queue, c.GapsQuery.model_validate(asked), NOW)
 
     every = gaps().items
-    assert [g.blinded for g in every] == [5, 5, 2, 1, 0, 0]
-    assert every[0].unlisted
+    assert [(g.operation == "sts:AssumeRole", g.blinded) for g in every] == [
+        *[(True, 0)] * 2,  # where nothing at all was seen
+        *((False, blinded) for blinded in (5, 5, 2, 1)),
+    ]
+    assert every[2].unlisted
     joined, cursor = list[c.Gap](), ""
     while True:
         page = gaps(limit=2, cursor=cursor)
@@ -222,3 +225,16 @@ def test_nothing_at_all(tmp_path: Path):
         seen = coverage.seen(queue, c.ScopeQuery(), NOW)
         assert (seen.total, seen.gaps, seen.first, seen.oldest_scan) == (0, 0, None, None)
         assert matrix(queue).accounts == ()
+
+
+def test_an_account_that_was_scanned_is_there_though_nobody_lists_it(tmp_path: Path):
+    """It left the organization, or Organizations did not answer: its findings are still open."""
+    estate, stranger = made(tmp_path), "999999999999"
+    estate.scan(stranger, outcome="partial", gaps=[gap(stranger, blinded=1)])
+    estate.record()
+    estate.publish(NOW)
+    with estate.queue(NOW) as queue:
+        (row,) = (row for row in matrix(queue).accounts if row.account_id == stranger)
+        assert (row.name, row.status) == (stranger, "")
+        assert "partial" in {cell.state for cell in row.cells}
+        assert coverage.seen(queue, c.ScopeQuery(scope=f"account:{stranger}"), NOW).gaps == 1
