@@ -4,15 +4,17 @@ import json
 from datetime import datetime
 from typing import Any
 
+import polars as pl
+
 from . import contract as c
 from . import problems
 from .read_model import Queue
-from .where import ROWS
+from .rows import COLUMNS, decoded
 
 RELATED = 20
 
 _FOUND = "SELECT finding_id FROM wide.details WHERE finding_id >= ? AND finding_id < ? LIMIT 2"
-_ROW = f"WITH page AS (FROM findings WHERE finding_id = ?) {ROWS}"
+_ROW = f"SELECT {COLUMNS}, resource AS code, root FROM findings WHERE finding_id = ?"
 _MORE = """
     SELECT d.*, r.rationale, r.remediation, r.criteria, r.facts, a.status AS account_status,
            a.tags AS account_tags, scanned.at AS account_scanned_at
@@ -24,17 +26,14 @@ _MORE = """
 """
 _TIMELINE = 'FROM v1_events WHERE finding_id = ? ORDER BY "order"'
 _NEAR = f"""
-    WITH page AS (
-        SELECT *, CASE WHEN resource = $2 THEN 'same resource' ELSE 'same root cause' END AS how
-        FROM findings
-        WHERE (resource = $2 OR root = $3) AND status = 'open' AND finding_id <> $1
-        ORDER BY how, priority DESC, finding_id LIMIT {RELATED})
-    SELECT shown.*, how FROM ({ROWS}) shown JOIN page USING (finding_id)
-    ORDER BY how, priority DESC, finding_id
+    SELECT {COLUMNS}, CASE WHEN resource = $2 THEN 'same resource' ELSE 'same root cause' END AS how
+    FROM findings
+    WHERE (resource = $2 OR root = $3) AND status = 'open' AND finding_id <> $1
+    ORDER BY how, priority DESC, finding_id LIMIT {RELATED}
 """
 _COMBINED = f"""
-    WITH page AS (FROM findings WHERE finding_id IN (SELECT unnest(?)))
-    SELECT *, 'combination' AS how FROM ({ROWS}) ORDER BY priority DESC, finding_id
+    SELECT {COLUMNS}, 'combination' AS how FROM findings
+    WHERE finding_id IN (SELECT unnest(?)) ORDER BY priority DESC, finding_id
 """
 
 
@@ -42,17 +41,17 @@ def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
     """The finding whose id is `finding_id` or begins with it; ApiError if none or several do."""
     snapshot = queue.snapshot
     key = _one(queue, finding_id)
-    row = queue.rows(_ROW, key).row(0, named=True)
+    row = decoded(queue, queue.rows(_ROW, key)).row(0, named=True)
     account = row["account_id"]
     more = queue.rows(_MORE, row["rule_id"], account, account, key).row(0, named=True)
-    told = row | {
+    told = {name: row[name] for name in c.Row.model_fields} | {
         **{name: more[name] for name in ("rule_version", "own_severity", "console", "cli")},
         **{name: more[name] or "" for name in _WORDS},
         "criteria": more["criteria"] or (),
         "evidence": _facts(more["evidence"], more["facts"] or []),
         "points": more["points"],
         "because": more["because"],
-        "related": _related(queue, key, more["companions"]),
+        "related": _related(queue, key, row["code"], row["root"], more["companions"]),
         "timeline": [_event(event) for event in queue.rows(_TIMELINE, key).to_dicts()],
         "suppression": _suppression(more),
         "account_tags": {tag["key"]: tag["value"] for tag in more["account_tags"] or []},
@@ -81,13 +80,15 @@ def _one(queue: Queue, prefix: str) -> str:
     return found[0]
 
 
-def _related(queue: Queue, key: str, companions: list[str]) -> list[dict[str, Any]]:
-    codes = queue.rows("SELECT resource, root FROM findings WHERE finding_id = ?", key).row(0)
-    found = queue.rows(_COMBINED, companions).to_dicts() if companions else []
-    known = {one["finding_id"] for one in found}
-    near = queue.rows(_NEAR, key, *codes).to_dicts()
-    found += [one for one in near if one["finding_id"] not in known]
-    return [{"how": one.pop("how"), "finding": one} for one in found[:RELATED]]
+def _related(
+    queue: Queue, key: str, resource: int, root: int, companions: list[str]
+) -> list[dict[str, Any]]:
+    found = [queue.rows(_NEAR, key, resource, root)]
+    if companions:
+        found.insert(0, queue.rows(_COMBINED, companions))
+    rows = pl.concat(found, how="vertical_relaxed").unique("finding_id", maintain_order=True)
+    shown = decoded(queue, rows.head(RELATED)).to_dicts()
+    return [{"how": one.pop("how"), "finding": one} for one in shown]
 
 
 def _facts(evidence: str, facts: list[dict[str, str]]) -> tuple[c.Fact, ...]:

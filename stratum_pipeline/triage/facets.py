@@ -16,9 +16,7 @@ MOST = 200  # values of a facet
 # own filter without a pass of its own.
 _FEW = ("severity", "status", "module", "region", "cause")
 _MANY = {"account": "account_id", "rule": "rule_id", "assignee": "assignee"}
-_REST = ("age", *_MANY)
 _ALWAYS = {"severity": get_args(c.Severity), "status": get_args(c.Status), "age": tuple(DAYS)}
-_GROUP = " GROUP BY ALL"
 _NAMELESS = {"region": "no region", "assignee": "nobody"}
 
 
@@ -68,26 +66,30 @@ def _counts(
 
 def _rows(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
     """count, of each combination of _FEW, and of each value of every other facet."""
-    few = ", ".join(_FEW)
-    parts = [join(f"SELECT {few}, count(*) AS count FROM base WHERE ", where.over(_REST), _GROUP)]
-    ages = [piece for age in DAYS for piece in (", ", "count_if", aged(age, now))]
-    counted = join(f"SELECT unnest({list(DAYS)}) AS age, unnest([", *ages[1:], "]) AS count")
-    parts.append(join(counted, " FROM base WHERE ", where.over(c.FACETS, but=["age"])))
-    for facet, column in _MANY.items():
-        others = where.over(c.FACETS, but=[facet])
-        counted = f"SELECT {column} AS {facet}, count(*) AS count FROM base WHERE "
-        parts.append(join(counted, others, _GROUP))
-    base = join(
-        *("WITH ", where.lookup, f"base AS {'' if where.slow else 'NOT '}MATERIALIZED ("),
-        f"SELECT {few}, account_id, rule_id, assignee, opened_at FROM findings WHERE ",
-        *(where.over(but=c.FACETS), ") "),
-    )
+    few, rest = ", ".join(_FEW), where.over(but=c.FACETS)
+    source, of = ("base", "true") if where.slow else ("findings", rest)
+    ages = join(*(join("count_if", aged(age, now)) for age in DAYS), by=", ")
+    counted = {
+        _FEW: (f"{few}, count(*) AS count", " GROUP BY ALL"),
+        ("age",): (join(f"unnest({list(DAYS)}) AS age, unnest([", ages, "]) AS count"), ""),
+        **{
+            (facet,): (f"{column} AS {facet}, count(*) AS count", f" GROUP BY {column}")
+            for facet, column in _MANY.items()
+        },
+    }
+    parts = [
+        join("SELECT ", what, f" FROM {source} WHERE ", of, " AND ", where.over(c.FACETS, but), by)
+        for but, (what, by) in counted.items()
+    ]
     if where.slow:
-        union = [piece for part in parts for piece in (" UNION ALL BY NAME ", part)]
-        found = [ask(queue, base, *union[1:], keep=True)]
+        base = f"base AS MATERIALIZED (SELECT {few}, account_id, rule_id, assignee, opened_at "
+        union = join(*parts, by=" UNION ALL BY NAME ")
+        found = [
+            ask(queue, where.beside(base, "FROM findings WHERE ", rest, ")"), union, keep=True)
+        ]
     else:
-        # Apart, most of the answers are those of a question asked before.
-        found = [ask(queue, base, part, keep=True) for part in parts]
+        # Each apart: most of the answers are those of a question asked before.
+        found = [ask(queue, part, keep=True) for part in parts]
     return pl.concat(found, how="diagonal_relaxed").cast({pl.Categorical: pl.String})
 
 

@@ -9,7 +9,8 @@ from . import contract as c
 from .detail import finding
 from .facets import facets
 from .read_model import Queue
-from .where import ROWS, Cursor, Order, Where, ask, join, short
+from .rows import COLUMNS, decoded, short
+from .where import Cursor, Order, Where, ask, join
 
 __all__ = ["facets", "finding", "findings", "groups", "ids", "missing", "page"]
 
@@ -23,26 +24,20 @@ _SORTS = {
     "rule": (("rule_id", "t_rule"),),
 }
 
-_NAMES = ("INTEGER", "LEFT JOIN names n ON n.code = shown.code", "n.name", short("n.name"))
 _GROUPS = {
-    "rule": (
-        "rule_id",
-        "t_rule",
-        "LEFT JOIN rules r ON r.rule_id = shown.code",
-        "shown.code::VARCHAR",
-        "coalesce(r.title, shown.code::VARCHAR)",
-    ),
-    "resource": ("resource", *_NAMES),
-    "root_cause": ("root", *_NAMES),
+    "rule": ("rule_id", "t_rule"),
+    "resource": ("resource", "INTEGER"),
+    "root_cause": ("root", "INTEGER"),
 }
 _NOT_EMPTY = " AND root NOT IN (SELECT code FROM names WHERE name = '')"
+_TOTALS = "SELECT count(*) AS total, coalesce(sum(findings), 0)::BIGINT AS counted FROM grouped"
 
 
 def findings(queue: Queue, asked: c.FindingsQuery, now: datetime) -> c.Findings:
     """One page, and how many there are in all."""
     snapshot, where = queue.snapshot, Where(queue, asked, now)
-    count = join("WITH ", where.lookup, "base AS (FROM findings WHERE ", where.over(), ")")
-    total = ask(queue, count, " SELECT count(*) FROM base", keep=True).item()
+    count = "SELECT count(*) FROM findings WHERE "
+    total = ask(queue, where.beside(), count, where.over(), keep=True).item()
     rows, after = page(queue, asked, where)
     items = tuple(c.Row.model_validate(row) for row in rows.to_dicts())
     return c.Findings(items=items, total=total, next=after, snapshot=snapshot)
@@ -62,50 +57,44 @@ def page(
     cursor = Cursor(queue, asked.sort, order)
     rows = ask(
         queue,
-        join("WITH ", where.lookup, "page AS (FROM findings WHERE ", where.over(), " AND "),
-        join(cursor.read(asked.cursor), f" ORDER BY {order.sql} LIMIT ?)", ("", [limit + 1])),
-        f"{ROWS} ORDER BY {order.sql}",
+        *(where.beside(), f"SELECT {COLUMNS} FROM findings WHERE ", where.over(), " AND "),
+        *(cursor.read(asked.cursor), f" ORDER BY {order.sql} LIMIT ?", ("", [limit + 1])),
     )
-    return rows.head(limit), _behind(rows, limit, cursor)
+    return decoded(queue, rows.head(limit)), _behind(rows, limit, cursor)
 
 
 def groups(queue: Queue, asked: c.GroupsQuery, now: datetime) -> c.Groups:
     """Findings that share a rule, a resource or a root cause, and how many groups there are."""
     snapshot, where = queue.snapshot, Where(queue, asked, now)
-    column, kind, names, key, label = _GROUPS[asked.by]
+    column, kind = _GROUPS[asked.by]
     keys = (_PRIORITY, ("findings", "BIGINT"))
     order = Order(keys if asked.sort == "priority" else keys[::-1], True, ("code", kind))
     cursor = Cursor(queue, f"{asked.by} {asked.sort}", order)
-    behind, limit = cursor.read(asked.cursor), ("", [asked.limit + 1])
-    # Accounts are counted of the groups that are shown alone: of all it costs thrice the rest.
+    some = join(where.over(), _NOT_EMPTY if asked.by == "root_cause" else "")
+    grouped = (
+        f"grouped AS MATERIALIZED (SELECT {column} AS code, max(priority) AS priority, "
+        "max(severity) AS severity, count(*) AS findings, min(opened_at) AS oldest "
+        "FROM findings WHERE "
+    )
     rows = ask(
         queue,
-        *("WITH ", where.lookup),
-        f"""base AS (
-            SELECT {column} AS code, priority, severity, account_id, opened_at
-            FROM findings WHERE """,
-        *(where.over(), _NOT_EMPTY if asked.by == "root_cause" else "", "),"),
-        """grouped AS MATERIALIZED (
-            SELECT code, max(priority) AS priority, max(severity) AS severity,
-                   count(*) AS findings, min(opened_at) AS oldest
-            FROM base GROUP BY code),
-        shown AS MATERIALIZED (FROM grouped WHERE """,
-        *(behind, f" ORDER BY {order.sql} LIMIT ?),", limit),
-        f"""spread AS (
-            SELECT code, count(DISTINCT account_id) AS accounts FROM base
-            WHERE code IN (SELECT code FROM shown) GROUP BY code)
-        SELECT total, counted, shown.*, accounts, {key} AS key, {label} AS label
-        FROM (SELECT count(*) AS total, coalesce(sum(findings), 0)::BIGINT AS counted FROM grouped)
-        LEFT JOIN shown ON true
-        LEFT JOIN spread USING (code)
-        {names}
-        ORDER BY {order.sql}""",
+        where.beside(grouped, some, " GROUP BY code)"),
+        f"SELECT * FROM ({_TOTALS}) LEFT JOIN (FROM grouped WHERE ",
+        *(cursor.read(asked.cursor), f" ORDER BY {order.sql} LIMIT ?", ("", [asked.limit + 1])),
+        f") ON true ORDER BY {order.sql}",
     )
     total, counted = rows.row(0)[:2]
-    rows = rows.drop_nulls("code")
-    shown = rows.head(asked.limit).select(*c.Group.model_fields)
+    rows = rows.drop_nulls("code").cast({pl.Categorical: pl.String})
+    shown = rows.head(asked.limit)
+    # Of these groups alone: of all it would cost three times the rest.
+    spread = f"SELECT {column} AS code, count(DISTINCT account_id) AS accounts FROM findings WHERE "
+    among = (f" AND {column} IN (SELECT unnest(?)::{kind})", [shown["code"].to_list()])
+    accounts = ask(queue, where.beside(), spread, some, among, " GROUP BY code")
+    shown = shown.join(accounts.cast({pl.Categorical: pl.String}), on="code", maintain_order="left")
+    shown = shown.join(_labels(queue, asked.by, shown), on="code", maintain_order="left")
+    items = shown.select(*c.Group.model_fields).to_dicts()
     return c.Groups(
-        items=tuple(c.Group.model_validate(row) for row in shown.to_dicts()),
+        items=tuple(c.Group.model_validate(row) for row in items),
         total=total,
         findings=counted,
         next=_behind(rows, asked.limit, cursor),
@@ -113,12 +102,23 @@ def groups(queue: Queue, asked: c.GroupsQuery, now: datetime) -> c.Groups:
     )
 
 
+def _labels(queue: Queue, by: str, groups: pl.DataFrame) -> pl.DataFrame:
+    """code, key, label of `groups`."""
+    codes = groups.select("code")
+    if by == "rule":
+        titles = queue.kept("SELECT rule_id AS code, title FROM rules")
+        labels = codes.join(titles, on="code", how="left")
+        return labels.select("code", key="code", label=pl.coalesce("title", "code"))
+    names = "SELECT code, name AS key FROM names WHERE code IN (SELECT unnest(?))"
+    return queue.rows(names, codes["code"].to_list()).with_columns(label=short("key"))
+
+
 def ids(queue: Queue, asked: c.Filter, now: datetime) -> list[str]:
     """Of all findings that match, in order."""
     where = Where(queue, asked, now)
-    listed = "SELECT finding_id FROM base ORDER BY finding_id"
-    base = join("WITH ", where.lookup, "base AS (FROM findings WHERE ", where.over(), ") ")
-    return ask(queue, base, listed)["finding_id"].to_list()
+    listed = "SELECT finding_id FROM findings WHERE "
+    rows = ask(queue, where.beside(), listed, where.over(), " ORDER BY finding_id")
+    return rows["finding_id"].to_list()
 
 
 def missing(queue: Queue, finding_ids: Sequence[str]) -> list[str]:

@@ -58,27 +58,7 @@ _WORDS = """
 """
 _WORDY = {"rule_id": "t_rule", "title": "t_title", "account_id": "t_account"}
 _NAMES = "SELECT code FROM names WHERE contains(coalesce(folded, name), ?)"
-FEW = 10_000  # names found that are looked for by list
-
-
-def short(name: str) -> str:
-    """SQL: the last part of the ARN in the column `name`, to read."""
-    last = f"array_to_string(string_split({name}, ':')[6:], ':')"
-    return f"coalesce(nullif({last}, ''), {name})"
-
-
-ROWS = f"""
-    SELECT f.finding_id, f.rule_id, f.module, f.title, f.severity, f.status, f.priority, f.cause,
-           f.account_id, coalesce(a.name, '') AS account_name, coalesce(a.ou, '') AS ou, f.region,
-           n.name AS resource_arn, {short("n.name")} AS resource,
-           f.exposed, assigned.id AS assignee, f.acknowledged <> 0 AS acknowledged,
-           f.suppressed_until, f.opened_at, f.status_at, f.verified_at, f.unverified
-    FROM page f
-    JOIN names n ON n.code = f.resource
-    JOIN people assigned ON assigned.code = f.assignee
-    LEFT JOIN accounts a USING (account_id)
-"""
-"""Rows of the contract, of the findings in `page`."""
+FEW = 2_000  # names that are found at once; more are looked up by each query
 
 
 def aged(age: Age, now: datetime) -> Part:
@@ -89,7 +69,7 @@ def aged(age: Age, now: datetime) -> Part:
         for way, days in zip(("<=", ">"), DAYS[age], strict=True)
         if days is not None
     ]
-    return join("(", bounds[0], *(piece for bound in bounds[1:] for piece in (" AND ", bound)), ")")
+    return join("(", join(*bounds, by=" AND "), ")")
 
 
 def ask(queue: Queue, *pieces: str | Part, keep: bool = False) -> pl.DataFrame:
@@ -101,16 +81,15 @@ def ask(queue: Queue, *pieces: str | Part, keep: bool = False) -> pl.DataFrame:
         raise problems.invalid("the cursor is not one of this API's.") from error
 
 
-def join(*pieces: str | Part) -> Part:
-    """`pieces` behind one another."""
+def join(*pieces: str | Part, by: str = "") -> Part:
+    """`pieces` behind one another, `by` between them."""
     parts = [piece if isinstance(piece, tuple) else (piece, []) for piece in pieces]
-    return "".join(sql for sql, _ in parts), [value for _, params in parts for value in params]
+    return by.join(sql for sql, _ in parts), [value for _, params in parts for value in params]
 
 
 class Where:
     """The conditions of a filter, by field.
 
-    lookup: what stands between WITH and the first table of a query that uses them.
     slow: one costs more than reading `findings` does, so is better asked once.
     """
 
@@ -118,17 +97,25 @@ class Where:
         text = asked.text.strip().lower()
         self.slow = bool(text) or asked.entry is not None
         self._parts = dict(_conditions(asked, now))
-        self.lookup: Part = ("", [])
+        self._hits: Part = ("", [])
         if text:
-            self.lookup, self._parts["text"] = _containing(queue, text)
+            self._hits, self._parts["text"] = _containing(queue, text)
+
+    def beside(self, *table: str | Part) -> Part:
+        """What a query begins with: the names its conditions look up, and `table`."""
+        own = join(*table)
+        if not self._hits[0]:
+            return join("WITH ", own, " ") if own[0] else own
+        return join("WITH ", self._hits, ", " if own[0] else " ", own, " ")
 
     def over(self, only: Collection[str] | None = None, but: Collection[str] = ()) -> Part:
         """The conditions of the fields `only` (None: all) but those of `but`, as one."""
-        parts: list[str | Part] = ["true"]
-        for field, part in self._parts.items():
-            if (only is None or field in only) and field not in but:
-                parts += [" AND ", part]
-        return join(*parts)
+        parts = [
+            part
+            for field, part in self._parts.items()
+            if (only is None or field in only) and field not in but
+        ]
+        return join("true", *parts, by=" AND ")
 
 
 def _conditions(asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
@@ -146,8 +133,7 @@ def _conditions(asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
             codes = f"SELECT code FROM {table} WHERE {name} IN (SELECT unnest(?))"
             yield field, (f"{column} IN ({codes})", [list(chosen)])
     if asked.age:
-        any_age = [piece for age in asked.age for piece in (" OR ", aged(age, now))]
-        yield "age", join("(", *any_age[1:], ")")
+        yield "age", join("(", join(*(aged(age, now) for age in asked.age), by=" OR "), ")")
     if asked.unverified is not None:
         yield "unverified", ("(unverified <> '') = ?", [asked.unverified])
     if asked.entry is not None:
@@ -163,19 +149,19 @@ def _any_of(column: str, kind: str, values: list[str]) -> Part:
 
 
 def _containing(queue: Queue, text: str) -> tuple[Part, Part]:
-    """A lookup, and the condition that `text` stands in a finding's words."""
-    hits: Part = (f"hits AS MATERIALIZED ({_NAMES}), ", [text])
+    """That `text` stands in a finding's words; before it the table that looks up names."""
+    hits: Part = (f"hits AS MATERIALIZED ({_NAMES})", [text])
     codes = queue.kept(f"{_NAMES} LIMIT ?", text, FEW + 1)["code"].to_list()
     if len(codes) <= FEW:
-        hits = ("hits AS MATERIALIZED (SELECT unnest(?) AS code), ", [codes])
-    found: list[str | Part] = [
-        "(resource IN (SELECT code FROM hits) OR root IN (SELECT code FROM hits)"
-    ]
+        hits = ("hits AS MATERIALIZED (SELECT unnest(?) AS code)", [codes])
     words = queue.kept(_WORDS, text)
-    for column, kind in _WORDY.items():
-        if values := words.filter(pl.col("what") == column)["value"].to_list():
-            found += [" OR ", _any_of(column, kind, values)]
-    return hits, join(*found, ")")
+    found = [
+        _any_of(column, kind, values)
+        for column, kind in _WORDY.items()
+        if (values := words.filter(pl.col("what") == column)["value"].to_list())
+    ]
+    names = [f"{column} IN (SELECT code FROM hits)" for column in ("resource", "root")]
+    return hits, join("(", join(*names, *found, by=" OR "), ")")
 
 
 @dataclass(frozen=True)
