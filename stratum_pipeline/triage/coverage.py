@@ -14,8 +14,9 @@ from . import problems
 from .read_model import Queue
 
 # One row per account and module that is switched on or was ever scanned; made once a snapshot,
-# since nothing that people say changes it. An account that was scanned is there, listed or not. What an account or module left behind that is off by
-# now is not counted: nobody looks there any more.
+# since nothing that people say changes it. An account that was scanned is there, listed or not.
+# What an account or module left behind that is off by now is not counted: nobody looks there
+# any more.
 CELLS = """
     CREATE TABLE IF NOT EXISTS cells AS
     SELECT a.account_id::VARCHAR AS account_id, a.name, a.ou, a.status, m.module, m.place,
