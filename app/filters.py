@@ -200,8 +200,7 @@ def _save(now: Query, saved: tuple[c.View, ...]) -> None:
     shares = session.may(c.Role.APPROVER)
     # A popover of another key begins closed: it closes once something is saved or deleted.
     key = f"save {[_id(view) for view in saved]}"
-    popover = st.popover("Save view", icon=":material/bookmark_add:", type="tertiary", key=key)
-    with popover, guard.inline():
+    with st.popover("Save view", icon=":material/bookmark_add:", key=key), guard.inline():
         st.caption("Filters, search, grouping, sorting and scope as they are now.")
         with st.form("save_view", border=False):
             name = st.text_input("Name", max_chars=60, key="view_name")
