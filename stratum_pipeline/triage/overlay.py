@@ -35,7 +35,7 @@ _CHANGES = (
     """,
     "DELETE FROM said WHERE finding_id IN (SELECT finding_id FROM now_so)",
     f"INSERT INTO said SELECT finding_id, system, {', '.join(SAID)} FROM now_so",
-    "INSERT INTO news BY NAME FROM told WHERE finding_id IN (SELECT finding_id FROM now_so)",
+    "INSERT INTO news BY NAME FROM told",
     "INSERT INTO entries BY NAME FROM written",
     "DELETE FROM views",
     "INSERT INTO views BY NAME FROM saved",
@@ -52,27 +52,29 @@ def overlay(queue: Queue, ledger: Ledger, now: datetime) -> None:
     if not entries and queue.rows(_EXPIRED, queue.expired_at, now).is_empty():
         queue.expired_at = now
         return
-    with queue.change() as cursor:
-        known = State(head=queue.head, views=cursor.sql("FROM views").pl())
-        new = fold(known, entries, ledger.vault.read_payload)
-        so = _now_so(queue, cursor, new.timeline, now)
-        if new.head != queue.head or so.height:
-            frames = {"now_so": so, "told": new.timeline, "written": new.entries}
-            for name, frame in (frames | {"saved": new.views}).items():
-                cursor.register(name, frame)
-            for change in _CHANGES:
-                cursor.execute(change)
-    queue.head, queue.expired_at = new.head, now
+    with queue.changing:
+        now = max(now, queue.expired_at)
+        known = State(head=queue.head, views=queue.rows("FROM views"))
+        new = fold(known, ledger.entries(queue.head), ledger.vault.read_payload)
+        expired = queue.rows(_EXPIRED, queue.expired_at, now)
+        if new.head != queue.head or expired.height:
+            with queue.change() as cursor:
+                _lay(cursor, new, expired, now)
+        queue.head, queue.expired_at = new.head, now
 
 
-def _now_so(
-    queue: Queue, cursor: duckdb.DuckDBPyConnection, told: pl.DataFrame, now: datetime
-) -> pl.DataFrame:
-    """What is so at `now` of the findings in `queue` that `told`, or the clock, speaks of."""
-    expired = cursor.sql(_EXPIRED, params=[queue.expired_at, now]).pl()
-    cursor.register("touched", pl.concat([expired, told.select("finding_id")]).unique())
+def _lay(
+    cursor: duckdb.DuckDBPyConnection, new: State, expired: pl.DataFrame, now: datetime
+) -> None:
+    cursor.register("touched", pl.concat([expired, new.timeline.select("finding_id")]).unique())
     events = cursor.sql("FROM v1_events SEMI JOIN touched USING (finding_id)").pl()
-    ids = events.select("finding_id").unique()
-    timeline = pl.concat([events, told.join(ids, on="finding_id", how="semi")]).sort("order")
+    ids = events.select("finding_id").unique()  # of those touched that the snapshot knows
+    told = new.timeline.join(ids, on="finding_id", how="semi")
     bodies = ids.with_columns(order=pl.lit(0), rule_version=pl.lit(None, pl.Int32))
-    return findings(State(timeline=timeline, bodies=bodies), now)
+    timeline = pl.concat([events, told]).sort("order")
+    cursor.register("now_so", findings(State(timeline=timeline, bodies=bodies), now))
+    cursor.register("told", told)
+    cursor.register("written", new.entries)
+    cursor.register("saved", new.views)
+    for change in _CHANGES:
+        cursor.execute(change)

@@ -215,7 +215,7 @@ class Queue:
     """One snapshot, and what was said since. Safe for threads.
 
     head: the last ledger entry it shows. expired_at: suppressions that ended until then are
-    over. Both move with the overlay.
+    over. Both move with the overlay, which holds `changing`.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class Queue:
         self.expired_at = as_of
         self._connection = connection
         self._answers: dict[tuple[str, str], pl.DataFrame] = {}
-        self._lock, self._changing = threading.Lock(), threading.Lock()
+        self._lock, self.changing = threading.Lock(), threading.Lock()
         # Whoever still reads from a replaced snapshot holds it; the folder goes with the last.
         self._release = weakref.finalize(self, _release, connection, folder)
 
@@ -281,8 +281,8 @@ class Queue:
 
     @contextlib.contextmanager
     def change(self) -> Generator[duckdb.DuckDBPyConnection]:
-        """A cursor whose changes are seen together at the end, or not at all; one at a time."""
-        with self._changing, self._cursor() as cursor:
+        """A cursor whose changes are seen together at the end, or not at all."""
+        with self._cursor() as cursor:
             cursor.begin()
             try:
                 yield cursor
