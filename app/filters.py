@@ -22,6 +22,7 @@ WORDS = {
     "age": get_args(c.Age),
     "cause": get_args(c.Cause),
     "unverified": ("yes",),
+    "group": ("none", "rule", "resource", "root_cause"),
 }
 PILLS = ("severity", "status", "module", "age")
 LABELS = {"unverified": "Last scan", "root_cause": "Root cause", "entry": "Ledger entry"}
@@ -34,8 +35,10 @@ OPEN: Query = {"status": ("open",)}
 
 def start() -> None:
     """State before the first widget: the address bar, else the default."""
-    known = {name: WORDS.get(name) for name in LISTS} | dict.fromkeys(DEFAULTS)
+    known = {name: WORDS.get(name) for name in (*LISTS, *DEFAULTS)}
     session.start_from_url(known, single=tuple(DEFAULTS))
+    if not any(map(str.isdecimal, st.session_state.get("entry", ()))):
+        st.session_state.pop("entry", None)
     if not any(name in st.session_state or name in st.query_params for name in (*LISTS, "text")):
         st.session_state["status"] = list(OPEN["status"])
     for name, value in DEFAULTS.items():
@@ -44,11 +47,11 @@ def start() -> None:
 
 def asked() -> c.Filter:
     chosen = {name: tuple(st.session_state.get(name) or ()) for name in LISTS}
-    entry = "".join(chosen.pop("entry")[:1])
+    entry = next(filter(str.isdecimal, chosen.pop("entry")), "")
     return c.Filter(
         scope=session.scope(),
         text=(st.session_state["text"] or "")[:200],
-        entry=int(entry) if entry.isdecimal() else None,
+        entry=int(entry) if entry else None,
         unverified=bool(chosen.pop("unverified")) or None,
         **chosen,  # type: ignore[arg-type]
     )
@@ -71,7 +74,7 @@ def query() -> Query:
 def choose(wanted: Query) -> None:
     """Make it the state. Grouping, sorting and scope stay unless it speaks of them."""
     for name in LISTS:
-        st.session_state[name] = [v for v in wanted.get(name, ()) if v not in ANY]
+        st.session_state[name] = [v for v in wanted.get(name, ()) if v in WORDS.get(name, (v,))]
     st.session_state["text"] = "".join(wanted.get("text", ()))
     for name in ("group", "sort"):
         if name in wanted:

@@ -56,7 +56,9 @@ def _refused(error: ApiError) -> None:
             st.rerun()
         case "unauthenticated" | "forbidden":
             session.end()
-            _trouble(problem.title, ui.sentence(problem.detail), "Reload the page to go on.")
+            _trouble(problem.title, ui.sentence(problem.detail))
+            if session.mode() == "oidc" and st.button("Log in again", type="primary"):
+                st.login()
         case _:
             _trouble(problem.title, ui.sentence(problem.detail), *problem.errors)
 

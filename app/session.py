@@ -56,6 +56,7 @@ def connection() -> Asking:
 def begin() -> None:
     """A run begins: what the one before was answered may have changed."""
     client().forget()
+    st.session_state["keys_off"] = st.session_state.pop("keys_off_next", False)
     if _SCOPE.fullmatch(asked := st.query_params.get("scope", "")):
         st.session_state["scope"] = asked
     _scope_in_url()
@@ -93,7 +94,8 @@ def mode() -> str:
 
 
 def login_needed() -> bool:
-    return mode() == "oidc" and not st.user.is_logged_in
+    # Without a section [auth] in secrets.toml st.user knows nothing of logins.
+    return mode() == "oidc" and not getattr(st.user, "is_logged_in", False)
 
 
 def _headers() -> dict[str, str]:
@@ -104,10 +106,18 @@ def _headers() -> dict[str, str]:
     if mode() == "alb":
         vouched = {name: sent[name] for name in VOUCHERS if name in sent}
     else:
-        vouched = {"Authorization": f"Bearer {st.user.tokens.get('id', '')}"}
+        vouched = {"Authorization": f"Bearer {_id_token()}"}
     session = connection().acting_as(vouched).session()
     st.session_state["session_ends"] = session.expires_at - EARLY
     return {"Authorization": f"Bearer {session.token}"}
+
+
+def _id_token() -> str:
+    if token := st.user.tokens.get("id"):
+        return token
+    raise problems.unauthenticated(
+        'the login gave no ID token: set expose_tokens = "id" in section [auth] of secrets.toml.'
+    )
 
 
 def _only_this_machine(sent: Mapping[str, str]) -> None:

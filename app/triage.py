@@ -227,11 +227,16 @@ def buttons(target: Callable[[], Target] | Target, key: str, states: frozenset[s
         if action.states & states and st.button(
             action.label,
             icon=f":material/{action.icon}:",
-            shortcut=action.key,
+            shortcut=ui.keyed(action.key),
             key=f"{key}_{action.kind}",
+            on_click=_keys_off,
         ):
             with guard.inline():
                 start(action, target() if callable(target) else target)
+
+
+def _keys_off() -> None:
+    st.session_state["keys_off_next"] = True
 
 
 def start(action: Action, target: Target) -> None:
@@ -239,7 +244,9 @@ def start(action: Action, target: Target) -> None:
     if action.asks is _nothing and target.filter is None:
         _record(action, target, {}, once)
     else:
-        st.dialog(action.label, icon=f":material/{action.icon}:")(_dialog)(action, target, once)
+        # Dismissed, the page is drawn anew: with its keys.
+        dialog = st.dialog(action.label, icon=f":material/{action.icon}:", on_dismiss="rerun")
+        dialog(_dialog)(action, target, once)
 
 
 def _dialog(action: Action, target: Target, once: str) -> None:
@@ -325,7 +332,11 @@ def outcome() -> None:
         st.markdown(done.text, width="content")
         if done.undo:
             st.button(
-                "Undo", icon=":material/undo:", shortcut="Z", on_click=_undo, args=(done.undo,)
+                "Undo",
+                icon=":material/undo:",
+                shortcut=ui.keyed("Z"),
+                on_click=_undo,
+                args=(done.undo,),
             )
         st.button(
             "Dismiss",

@@ -77,7 +77,7 @@ def test_a_deep_link_sets_every_filter(api: Fake, open_page: Open) -> None:
 
 
 def test_what_an_address_cannot_mean_is_left_out(api: Fake, open_page: Open) -> None:
-    open_page("queue", severity=["dire", "high"], entry="x", sort="zodiac", scope="planet:mars")
+    open_page("queue", severity=["dire", "high"], entry="x", sort="zodiac", group="zodiac")
     assert asked(api, "findings") == c.FindingsQuery(severity=("high",))
 
 
