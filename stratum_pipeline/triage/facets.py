@@ -25,43 +25,48 @@ def facets(queue: Queue, asked: c.Filter, now: datetime) -> c.Facets:
     snapshot = queue.snapshot
     counts = _counts(queue, asked, Where(queue, asked, now), now)
     shown = {facet: _choice(counts[facet], facet, getattr(asked, facet)) for facet in c.FACETS}
-    labels = {
+    labels: dict[str, Mapping[str, str]] = {
         "account": _labels(
             queue, "SELECT account_id::VARCHAR, name FROM accounts", shown["account"]
         ),
         "rule": _labels(queue, "SELECT rule_id, title FROM rules", shown["rule"]),
     }
-    return c.Facets(
-        counts={
-            facet: tuple(
-                c.FacetValue(
-                    value=value,
-                    label=labels.get(facet, {}).get(value) or value or _NAMELESS.get(facet, ""),
-                    count=counts[facet].get(value, 0),
-                )
-                for value in values
-            )
-            for facet, values in shown.items()
-        },
-        snapshot=snapshot,
-    )
+
+    def label(facet: str, value: str) -> str:
+        return labels.get(facet, {}).get(value) or value or _NAMELESS.get(facet, "")
+
+    told = {
+        facet: [
+            {"value": v, "label": label(facet, v), "count": counts[facet].get(v, 0)} for v in values
+        ]
+        for facet, values in shown.items()
+    }
+    return c.Facets.model_validate({"counts": told, "snapshot": snapshot})
 
 
 def _counts(
     queue: Queue, asked: c.Filter, where: Where, now: datetime
 ) -> dict[str, dict[str, int]]:
     rows = _rows(queue, where, now)
-    counts: dict[str, dict[Any, int]] = {}
-    for facet in c.FACETS:
-        others = [f for f in _FEW if f != facet and facet in _FEW and getattr(asked, f)]
-        left = rows.filter(
-            pl.col(facet).is_not_null(), *(pl.col(f).is_in(getattr(asked, f)) for f in others)
-        )
-        counts[facet] = dict(left.group_by(facet).agg(pl.col("count").sum()).iter_rows())
+    few = rows.drop_nulls("status").lazy()
+    kept = {f: pl.col(f).is_in(getattr(asked, f)) for f in _FEW if getattr(asked, f)}
+    summed = pl.collect_all(
+        few.filter(*(holds for f, holds in kept.items() if f != facet))
+        .group_by(facet)
+        .agg(pl.col("count").sum())
+        for facet in _FEW
+    )
+    counts: dict[str, dict[Any, int]] = {f: _pairs(s) for f, s in zip(_FEW, summed, strict=True)}
+    for facet in ("age", *_MANY):
+        counts[facet] = _pairs(rows.select(facet, "count").drop_nulls())
     # After the counts, and not kept: the overlay adds people.
-    people = dict(queue.rows("FROM people").iter_rows())
+    people = _pairs(queue.rows("FROM people"))
     counts["assignee"] = {people[code]: count for code, count in counts["assignee"].items()}
     return counts
+
+
+def _pairs(rows: pl.DataFrame) -> dict[Any, Any]:
+    return dict(rows.iter_rows())
 
 
 def _rows(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
