@@ -1,10 +1,10 @@
 """Working through the queue, by keyboard where it can be: what a person does, start to end."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -134,6 +134,23 @@ def test_the_next_finding_is_a_key_away(page: Page, served: Served, api: Client)
         expect(page.get_by_role("heading", name=row.title)).to_be_visible()
 
 
+def test_the_page_does_not_listen_through_a_dialog(page: Page, served: Served) -> None:
+    visit(page, f"{served.app}/queue?status=open&severity=high")
+    tick(page, 0)
+    dialog = press(page, "s")
+    dialog.get_by_text("No end", exact=True).click()
+    expect(dialog.get_by_text("No end: it stays suppressed")).to_be_visible()
+    settled(page)
+    for key in "alx":
+        page.keyboard.press(key)
+    settled(page)
+    expect(dialog.get_by_text("No end: it stays suppressed")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    settled(page)
+    expect(press(page, "n")).to_contain_text("never edited")
+
+
 # --- many --------------------------------------------------------------------------------
 
 
@@ -239,6 +256,27 @@ def test_scope_outlives_a_page(page: Page, served: Served, api: Client) -> None:
     found(page, account.open)
 
 
+def test_the_way_back_keeps_filters_and_the_way_in_has_none(
+    page: Page, served: Served, api: Client
+) -> None:
+    high, everything = (
+        matching(api, status=["open"], severity=["high"]),
+        matching(api, status=["open"]),
+    )
+    visit(page, f"{served.app}/queue?status=open&severity=high")
+    found(page, high)
+    click_row(page, 0, TITLE_AT)
+    expect(page.get_by_role("heading", name="Remediation")).to_be_visible()
+    settled(page)
+    page.go_back()
+    found(page, high)
+    page.get_by_role("link", name="Activity").click()
+    expect(page).to_have_url(re.compile("/activity"))
+    settled(page)
+    page.get_by_role("link", name="Queue").first.click()
+    found(page, everything)
+
+
 def test_a_view_is_saved_used_and_deleted(page: Page, served: Served, api: Client) -> None:
     visit(page, f"{served.app}/queue?status=open&severity=critical&group=rule")
     page.get_by_role("button", name="Save view").click()
@@ -256,7 +294,9 @@ def test_a_view_is_saved_used_and_deleted(page: Page, served: Served, api: Clien
     expect(page.get_by_role("radio", name="Worst rules")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("label", "kind"), [("CSV", "csv"), ("JSON Lines", "jsonl")])
+@pytest.mark.parametrize(
+    ("label", "kind"), [("CSV", "csv"), ("JSON Lines", "jsonl"), ("Parquet", "parquet")]
+)
 def test_export_is_what_the_filters_show(
     page: Page, served: Served, api: Client, tmp_path: Path, label: str, kind: str
 ) -> None:
@@ -266,11 +306,9 @@ def test_export_is_what_the_filters_show(
         page.get_by_role("button", name=label, exact=True).click()
     assert download.value.suggested_filename == f"stratum-findings.{kind}"
     download.value.save_as(tmp_path / "file")
-    lines = (tmp_path / "file").read_text().splitlines()
-    count = matching(api, status=["open"], severity=["critical"])
-    assert len(lines) == count + (kind == "csv")
-    if kind == "jsonl":
-        assert {json.loads(line)["severity"] for line in lines} == {"critical"}
+    read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[kind]
+    severities = read(tmp_path / "file")["severity"].to_list()
+    assert severities == ["critical"] * matching(api, status=["open"], severity=["critical"])
 
 
 # --- small screens -----------------------------------------------------------------------
