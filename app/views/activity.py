@@ -19,7 +19,9 @@ ROW_HEIGHT = 34
 FACETS = ("kind", "actor")
 VOUCHED = {"unauthenticated": "not authenticated", "alb": "ALB", "oidc": "OIDC"}
 OUTCOMES = ("complete", "partial", "failed")
-CHANGES = ("opened", "reopened", "resolved", "changed", "account_changed")
+CHANGES = {word: word for word in ("opened", "reopened", "resolved", "changed")} | {
+    "account_changed": "accounts changed"
+}
 # What takes an entry back, and of its findings those it still holds for: later entries may have
 # said something else of the others.
 BACK: dict[str, tuple[c.Action, str, dict[str, Any]]] = {
@@ -75,14 +77,16 @@ def scanned(body: dict[str, Any]) -> str:
     outcomes, changes = body.get("outcomes", {}), body.get("changes", {})
     ended = (f"{ui.number(outcomes[word])} {word}" for word in ordered(outcomes, OUTCOMES))
     changed = (
-        f"{word.replace('_', ' ')} {ui.number(changes[word])}" for word in ordered(changes, CHANGES)
+        f"{CHANGES.get(word, word)} {ui.number(changes[word])}"
+        for word in ordered(changes, CHANGES)
     )
     return f"Scanned: {', '.join(ended) or 'nothing'}; {', '.join(changed) or 'nothing changed'}"
 
 
-def ordered(found: Iterable[str], known: Sequence[str]) -> list[str]:
+def ordered(found: Iterable[str], known: Iterable[str]) -> list[str]:
     """In the order of the known words, and after them what is new."""
-    return sorted(found, key=lambda word: known.index(word) if word in known else len(known))
+    places = {word: place for place, word in enumerate(known)}
+    return sorted(found, key=lambda word: places.get(word, len(places)))
 
 
 def about(entry: c.Activity) -> str:
@@ -154,10 +158,10 @@ def table(items: Sequence[c.Activity]) -> int:
         alt="Ledger entries, one a row",
         column_config={
             "at": st.column_config.TextColumn("Time, UTC", width=128),
-            "what": st.column_config.TextColumn("What", width=320),
+            "what": st.column_config.TextColumn("What", width=384),
             "who": st.column_config.TextColumn("Who", width=146),
-            "about": ui.link_column("Finding", key="about", width=184),
-            "note": st.column_config.TextColumn("Note", width=160),
+            "about": ui.link_column("Finding", key="about", width=176),
+            "note": st.column_config.TextColumn("Note", width=112),
             "seq": st.column_config.NumberColumn("Entry", width=52),
         },
     )

@@ -115,6 +115,12 @@ def held(api: Ledger, seq: int, **changed: Any) -> None:
             "Scanned: 15 complete, 2 partial, 1 failed; opened 51, resolved 1",
         ),
         ("scanned", {}, 0, "Scanned: nothing; nothing changed"),
+        (
+            "scanned",
+            {"outcomes": {"complete": 3}, "changes": {"account_changed": 2, "relabelled": 1}},
+            0,
+            "Scanned: 3 complete; accounts changed 2, relabelled 1",
+        ),
         ("audited_twice", {"by": "hand"}, 0, "audited_twice"),
     ],
 )
