@@ -41,14 +41,14 @@ def inline() -> Generator[None]:
     try:
         yield
     except FAULTS as error:
-        st.error(ui.plain(ui.sentence(str(error))))
+        st.error(ui.prose(ui.sentence(str(error))))
 
 
 def _refused(error: ApiError) -> None:
     problem = error.problem
     match problem.type.removeprefix(NAMES):
         case "no-queue":
-            nothing_scanned()
+            _nothing_scanned()
         case "cursor-expired":
             session.client().forget()
             ui.first_pages()
@@ -56,31 +56,27 @@ def _refused(error: ApiError) -> None:
             st.rerun()
         case "unauthenticated" | "forbidden":
             session.end()
-            _trouble(problem.title, ui.sentence(problem.detail))
+            _trouble(problem.title, problem.detail)
             if session.mode() == "oidc" and st.button("Log in again", type="primary"):
                 st.login()
         case _:
-            _trouble(problem.title, ui.sentence(problem.detail), *problem.errors)
+            _trouble(problem.title, problem.detail, *problem.errors)
 
 
-def nothing_scanned() -> None:
-    st.markdown("# Nothing scanned yet", anchors=False)
-    with ui.empty_state(
-        "There is no queue",
-        "The first scan makes it. Until then nothing is known, and nothing is counted as passed.",
-    ).container():
+def _nothing_scanned() -> None:
+    detail = "The first scan makes the queue. Until then nothing is known, and nothing has passed."
+    with ui.empty_state("Nothing scanned yet", detail).container():
         st.code("stratum scan   # your organization, read-only\nstratum demo   # an invented one")
         _again()
 
 
 def _trouble(title: str, *details: str) -> None:
-    st.markdown(f"# {ui.plain(title)}", anchors=False)
     with st.container(border=True, key="trouble"):
+        st.markdown(f"**{ui.plain(title)}**")
         for detail in details:
-            st.markdown(ui.plain(detail))
+            st.markdown(ui.prose(ui.sentence(detail)))
         _again()
 
 
 def _again() -> None:
-    # A new key each time: within one run a page and a part of it may both fail.
-    st.button("Try again", icon=":material/refresh:", key=f"again_{uuid.uuid4().hex}")
+    st.button("Try again", icon=":material/refresh:")
