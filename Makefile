@@ -29,7 +29,8 @@ up: install  ## serve the app, the API and the Dagster UI over what has been sca
 	$(BIN)/stratum up
 
 test: install browser lint  ## everything CI runs
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+# What a file sets up, such as a scan, is shared by its tests: one worker runs them all.
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""One worker runs all of it, one browser at a time; no module writes into another's data."""
+"""Each module has its servers, its browser and its copy of the data; a worker scans once."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,12 +8,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from . import SECONDS, WIDE, Served, browsing, kept_here, scan_demonstration, serving
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
