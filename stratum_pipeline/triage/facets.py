@@ -2,20 +2,31 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, get_args
 
 import polars as pl
 
 from . import contract as c
 from .read_model import Queue
-from .where import DAYS, Where, aged, ask, join
+from .rows import people
+from .where import DAYS, Part, Where, ago, ask, join
 
 MOST = 200  # values of a facet
 
-# Few values each: counted in one pass over all combinations, so that each can leave out its
-# own filter without a pass of its own.
+# Few values each: counted by combination, so that each can leave out its own filter without a
+# pass of its own.
 _FEW = ("severity", "status", "module", "region", "cause")
-_MANY = {"account": "account_id", "rule": "rule_id", "assignee": "assignee"}
+_MANY = ("account", "rule", "assignee")
+_GROUPED: Mapping[tuple[str, ...], str] = {
+    _FEW: ", ".join(_FEW),
+    ("account",): "account_id AS account",
+    ("rule",): "rule_id AS rule",
+    ("assignee",): "assignee",
+}
+_CUBED = frozenset({*_FEW, "rule", "assignee", "in_module"})
+"""Fields whose conditions are on columns of `cube`."""
+_NEEDED = ", ".join([*_FEW, "account_id", "rule_id", "assignee", "opened_at"])
 _ALWAYS = {"severity": get_args(c.Severity), "status": get_args(c.Status), "age": tuple(DAYS)}
 _NAMELESS = {"region": "no region", "assignee": "nobody"}
 
@@ -58,10 +69,9 @@ def _counts(
     )
     counts: dict[str, dict[Any, int]] = {f: _pairs(s) for f, s in zip(_FEW, summed, strict=True)}
     for facet in ("age", *_MANY):
-        counts[facet] = _pairs(rows.select(facet, "count").drop_nulls())
-    # After the counts, and not kept: the overlay adds people.
-    people = _pairs(queue.rows("FROM people"))
-    counts["assignee"] = {people[code]: count for code, count in counts["assignee"].items()}
+        counts[facet] = _pairs(rows.select(facet, "count").drop_nulls(facet))
+    assignees = _pairs(people(queue, max(counts["assignee"], default=0)))
+    counts["assignee"] = {assignees[code]: count for code, count in counts["assignee"].items()}
     return counts
 
 
@@ -71,31 +81,41 @@ def _pairs(rows: pl.DataFrame) -> dict[Any, Any]:
 
 def _rows(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
     """count, of each combination of _FEW, and of each value of every other facet."""
-    few, rest = ", ".join(_FEW), where.over(but=c.FACETS)
-    source, of = ("base", "true") if where.slow else ("findings", rest)
-    ages = join(*(join("count_if", aged(age, now)) for age in DAYS), by=", ")
-    counted = {
-        _FEW: (f"{few}, count(*) AS count", " GROUP BY ALL"),
-        ("age",): (join(f"unnest({list(DAYS)}) AS age, unnest([", ages, "]) AS count"), ""),
-        **{
-            (facet,): (f"{column} AS {facet}, count(*) AS count", f" GROUP BY {column}")
-            for facet, column in _MANY.items()
-        },
-    }
-    parts = [
-        join("SELECT ", what, f" FROM {source} WHERE ", of, " AND ", where.over(c.FACETS, but), by)
-        for but, (what, by) in counted.items()
-    ]
+    parts = [_ages(where, now)]
+    for facets, columns in _GROUPED.items():
+        cube = _CUBED.issuperset(facets) and where.counted_by(_CUBED, but=facets)
+        count = "sum(n)::BIGINT" if cube else "count(*)"
+        of = _of(where, *facets, source="cube" if cube else "findings")
+        parts.append(join(f"SELECT {columns}, {count} AS count", of, " GROUP BY ALL"))
     if where.slow:
-        base = f"base AS MATERIALIZED (SELECT {few}, account_id, rule_id, assignee, opened_at "
-        union = join(*parts, by=" UNION ALL BY NAME ")
-        found = [
-            ask(queue, where.beside(base, "FROM findings WHERE ", rest, ")"), union, keep=True)
-        ]
+        base = f"base AS MATERIALIZED (SELECT {_NEEDED} FROM findings WHERE "
+        tables = where.beside(base, where.over(but=c.FACETS), ")")
+        found = [ask(queue, tables, join(*parts, by=" UNION ALL BY NAME "), keep=True)]
     else:
         # Each apart: most of the answers are those of a question asked before.
         found = [ask(queue, part, keep=True) for part in parts]
-    return pl.concat(found, how="diagonal_relaxed").cast({pl.Categorical: pl.String})
+    rows = pl.concat(found, how="diagonal_relaxed").cast({pl.Categorical: pl.String})
+    return rows.filter(pl.col("count") > 0)
+
+
+def _ages(where: Where, now: datetime) -> Part:
+    """Counts by age, from counts of those of this age and more."""
+    days = [since for since, _ in DAYS.values() if since is not None]
+    more = ", ".join(f"count_if(opened_at <= ?) AS from_{day}" for day in days)
+    at_least = ["total", *(f"from_{day}" for day in days), "0"]
+    each = ", ".join(f"{a} - {b}" for a, b in pairwise(at_least))
+    return join(
+        f"SELECT unnest({list(DAYS)}) AS age, unnest([{each}]) AS count FROM (",
+        (f"SELECT count(*) AS total, {more}", [ago(day, now) for day in days]),
+        *(_of(where, "age"), ")"),
+    )
+
+
+def _of(where: Where, *facets: str, source: str = "findings") -> Part:
+    """From where, with all filters but those of `facets`."""
+    if where.slow:
+        return join(" FROM base WHERE ", where.over(c.FACETS, but=facets))
+    return join(f" FROM {source} WHERE ", where.over(but=facets))
 
 
 def _choice(counts: Mapping[str, int], facet: str, asked: Collection[str]) -> tuple[str, ...]:

@@ -13,9 +13,13 @@ import polars as pl
 from stratum_pipeline.lifecycle.fold import State, findings, fold
 from stratum_pipeline.store.ledger import Ledger
 
-from .read_model import SAID, Queue
+from .read_model import CUBE, SAID, Queue
 
 _EXPIRED = "SELECT finding_id FROM findings WHERE suppressed_until > ? AND suppressed_until <= ?"
+_COUNTED = (
+    f"INSERT INTO cube SELECT {', '.join(CUBE)}, {{}}count(*) "
+    "FROM findings SEMI JOIN now_so USING (finding_id) GROUP BY ALL"
+)
 _CHANGES = (
     """
     INSERT INTO people
@@ -23,6 +27,7 @@ _CHANGES = (
     FROM (SELECT assignee AS id FROM now_so UNION SELECT acknowledged_by FROM now_so)
     WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM people)
     """,
+    _COUNTED.format("-"),
     """
     UPDATE findings
     SET status = n.status, cause = n.cause, status_at = n.status_at, assignee = assigned.code,
@@ -33,6 +38,7 @@ _CHANGES = (
     JOIN people acknowledged ON acknowledged.id = coalesce(n.acknowledged_by, '')
     WHERE findings.finding_id = n.finding_id
     """,
+    _COUNTED.format(""),
     "DELETE FROM said WHERE finding_id IN (SELECT finding_id FROM now_so)",
     f"INSERT INTO said SELECT finding_id, system, {', '.join(SAID)} FROM now_so",
     "INSERT INTO news BY NAME FROM told",

@@ -2,9 +2,10 @@
 
 What lists, filters and counts read is in memory, uncompressed, so that an update costs its
 readers nothing: `findings` with ENUM columns and integer codes (`names`: ARNs and root
-causes; `people`), and `said`, what people said of the few findings they spoke of. The rest of
-a finding, all events and populations are in a DuckDB file in a temporary folder, by key. The
-views named v1_* join the two: they are the contract of whoever reads the queue.
+causes; `people`), `cube`, counts of them, and `said`, what people said of the few findings they
+spoke of. The rest of a finding, all events and populations are in a DuckDB file in a temporary
+folder, by key. The views named v1_* join the two: they are the contract of whoever reads the
+queue.
 
 ENUMs compare by position: severities from low to critical, accounts by name.
 """
@@ -56,6 +57,10 @@ SAID = (
 )
 """Columns of details that people's events change."""
 
+CUBE = ("severity", "status", "module", "region", "cause", "rule_id", "assignee")
+"""Few values each, and few combinations: `cube` says how many findings have each. Its n add up:
+a change adds rows of its own, negative ones too."""
+
 ANSWERS = 200  # kept
 
 
@@ -69,6 +74,11 @@ def _distinct(column: str, frame: str = "findings") -> str:
 
 
 # {frame} stands for the Parquet file of that name.
+WIDE = (
+    f"CREATE TABLE wide.details AS SELECT * EXCLUDE ({', '.join(SAID)}) FROM {{details}}",
+    "CREATE TABLE wide.events AS FROM {events}",
+    "CREATE TABLE wide.populations AS FROM {populations}",
+)
 TABLES = (
     f"CREATE TYPE t_severity AS {_enum(tuple(map(str, Severity)))}",
     f"CREATE TYPE t_status AS {_enum(('open', 'suppressed', 'resolved'))}",
@@ -126,6 +136,7 @@ TABLES = (
     SELECT finding_id, NULL::VARCHAR AS system, {", ".join(SAID)} FROM {{details}}
     WHERE coalesce(acknowledged_at, suppressed_at, marked_at) IS NOT NULL
     """,
+    f"CREATE TABLE cube AS SELECT {', '.join(CUBE)}, count(*) AS n FROM findings GROUP BY ALL",
     "CREATE TABLE accounts AS SELECT * REPLACE (account_id::t_account AS account_id) "
     "FROM {accounts}",
     *(
@@ -133,9 +144,6 @@ TABLES = (
         for name in ("scans", "gaps", "rules", "modules", "entries", "views")
     ),
     "CREATE TABLE news AS FROM {events} LIMIT 0",
-    f"CREATE TABLE wide.details AS SELECT * EXCLUDE ({', '.join(SAID)}) FROM {{details}}",
-    "CREATE TABLE wide.events AS FROM {events}",
-    "CREATE TABLE wide.populations AS FROM {populations}",
 )
 
 VIEWS = {
@@ -315,12 +323,19 @@ def _build(
     try:
         connection.execute(f"SET temp_directory = {_quoted(folder / 'spill')}")
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        connection.execute(f"ATTACH {_quoted(folder / 'wide.duckdb')} AS wide")
+        # What loading needed is given back to the system.
+        connection.execute("SET allocator_background_threads = true")
+        wide = f"ATTACH {_quoted(folder / 'wide.duckdb')} AS wide"
+        connection.execute(wide)
+        for statement in WIDE:
+            connection.execute(statement.format_map(files))
+        # Attached again it holds in memory what is looked up, and no longer what was written.
+        connection.execute("DETACH wide")
+        connection.execute(f"{wide} (READ_ONLY)")
         for statement in TABLES:
             connection.execute(statement.format_map(files))
         for name, query in VIEWS.items():
             connection.execute(f"CREATE VIEW {name} AS {query}")
-        connection.execute("CHECKPOINT wide")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except duckdb.Error as error:

@@ -3,6 +3,8 @@
 Decoded here and not by joins: to plan five of them costs DuckDB more than to find a page.
 """
 
+from typing import Any
+
 import polars as pl
 
 from . import contract as c
@@ -22,17 +24,24 @@ _ACCOUNTS = "SELECT account_id::VARCHAR AS account_id, name AS account_name, ou 
 def decoded(queue: Queue, found: pl.DataFrame) -> pl.DataFrame:
     """`found`, of COLUMNS and whatever else, with the columns of Row; in the same order."""
     names = queue.rows(_NAMES, found["resource"].unique().to_list())
-    # Not kept: the overlay adds people.
-    people = queue.rows("SELECT code AS assignee, id FROM people")
+    assignees = people(queue, found["assignee"].max()).rename({"code": "assignee"})
     rows = (
         found.cast({pl.Categorical: pl.String})
         .join(names, on="resource", how="left", maintain_order="left")
-        .join(people, on="assignee", how="left", maintain_order="left")
+        .join(assignees, on="assignee", how="left", maintain_order="left")
         .join(queue.kept(_ACCOUNTS), on="account_id", how="left", maintain_order="left")
     )
     return rows.with_columns(
         pl.col("account_name", "ou").fill_null(""), resource=short("resource_arn"), assignee="id"
     ).select(*c.Row.model_fields, *(n for n in found.columns if n not in c.Row.model_fields))
+
+
+def people(queue: Queue, highest: Any) -> pl.DataFrame:
+    """code, id: those with codes up to `highest` at least."""
+    known = queue.kept("FROM people")
+    # An overlay may have added some between that answer and the rows that name them.
+    new = highest is not None and highest > known["code"].max()
+    return queue.rows("FROM people") if new else known
 
 
 def short(arn: str) -> pl.Expr:

@@ -56,19 +56,21 @@ _WORDS = """
     LEFT JOIN accounts ON account_id = value
     WHERE contains(value::VARCHAR, $1) OR contains(lower(name), $1)
 """
+_SLOW = {"text", "entry", "in_ou"}
 _WORDY = {"rule_id": "t_rule", "title": "t_title", "account_id": "t_account"}
 _NAMES = "SELECT code FROM names WHERE contains(coalesce(folded, name), ?)"
 FEW = 2_000  # names that are found at once; more are looked up by each query
 
 
-def aged(age: Age, now: datetime) -> Part:
-    """That a finding is of `age`, by the minute: asked twice within one it is the same query."""
-    now = now.replace(second=0, microsecond=0)
-    bounds = [
-        (f"opened_at {way} ?", [now - timedelta(days=days)])
-        for way, days in zip(("<=", ">"), DAYS[age], strict=True)
-        if days is not None
-    ]
+def ago(days: int, now: datetime) -> datetime:
+    """By the minute: what is asked twice within one is the same query."""
+    return now.replace(second=0, microsecond=0) - timedelta(days=days)
+
+
+def _aged(age: Age, now: datetime) -> Part:
+    since, until = DAYS[age]
+    bounds = [] if since is None else [("opened_at <= ?", [ago(since, now)])]
+    bounds += [] if until is None else [("opened_at > ?", [ago(until, now)])]
     return join("(", join(*bounds, by=" AND "), ")")
 
 
@@ -95,11 +97,11 @@ class Where:
 
     def __init__(self, queue: Queue, asked: Filter, now: datetime) -> None:
         text = asked.text.strip().lower()
-        self.slow = bool(text) or asked.entry is not None
         self._parts = dict(_conditions(asked, now))
         self._hits: Part = ("", [])
         if text:
             self._hits, self._parts["text"] = _containing(queue, text)
+        self.slow = not _SLOW.isdisjoint(self._parts)
 
     def beside(self, *table: str | Part) -> Part:
         """What a query begins with: the names its conditions look up, and `table`."""
@@ -117,14 +119,18 @@ class Where:
         ]
         return join("true", *parts, by=" AND ")
 
+    def counted_by(self, dimensions: Collection[str], but: Collection[str]) -> bool:
+        """Whether all conditions but those of the fields `but` are of `dimensions`."""
+        return self._parts.keys() <= {*dimensions, *but}
+
 
 def _conditions(asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
     kind, _, named = asked.scope.partition(":")
     if kind == "ou":
         ou = "SELECT account_id FROM accounts WHERE ou = ? OR starts_with(ou, ? || '/')"
-        yield "scope", (f"account_id IN ({ou})", [named, named])
+        yield "in_ou", (f"account_id IN ({ou})", [named, named])
     elif kind != "organization":
-        yield "scope", _any_of(*_COLUMNS[kind], [named])
+        yield f"in_{kind}", _any_of(*_COLUMNS[kind], [named])
     for field, column in _COLUMNS.items():
         if chosen := getattr(asked, field):
             yield field, _any_of(*column, list(chosen))
@@ -133,7 +139,7 @@ def _conditions(asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
             codes = f"SELECT code FROM {table} WHERE {name} IN (SELECT unnest(?))"
             yield field, (f"{column} IN ({codes})", [list(chosen)])
     if asked.age:
-        yield "age", join("(", join(*(aged(age, now) for age in asked.age), by=" OR "), ")")
+        yield "age", join("(", join(*(_aged(age, now) for age in asked.age), by=" OR "), ")")
     if asked.unverified is not None:
         yield "unverified", ("(unverified <> '') = ?", [asked.unverified])
     if asked.entry is not None:

@@ -242,6 +242,10 @@ def test_a_queue_carried_on_is_the_queue_built_again(
                 shown(again, view).drop(of_scans),
                 check_row_order=False,
             )
+        for number in (queue, again):
+            assert queries.facets(number, c.Filter(), now) == queries.facets(
+                number, c.Filter(account=(A,)), now
+            )
         again.close()
 
 
