@@ -1,9 +1,11 @@
 """What a page shows when it cannot be shown: what is wrong and how to mend it, no traceback."""
 
+import functools
 import logging
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import ParamSpec
 
 import session
 import streamlit as st
@@ -14,6 +16,7 @@ from stratum_pipeline.triage.problems import NAMES, ApiError
 
 FAULTS = (Unreachable, ApiError)
 log = logging.getLogger("stratum.app")
+Args = ParamSpec("Args")
 
 
 @contextmanager
@@ -33,6 +36,19 @@ def guarded() -> Generator[None]:
             f"It is a fault of the app ({type(error).__name__}), not of your data. "
             f"The server's log has the whole of it under reference {reference}.",
         )
+
+
+def fragment(draw: Callable[Args, None]) -> Callable[Args, None]:
+    """A part of a page that reruns alone: asked anew and guarded, as a page is."""
+
+    @st.fragment
+    @functools.wraps(draw)
+    def alone(*args: Args.args, **kwargs: Args.kwargs) -> None:
+        with guarded():
+            session.begin_alone()
+            draw(*args, **kwargs)
+
+    return alone
 
 
 @contextmanager

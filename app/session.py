@@ -56,10 +56,18 @@ def connection() -> Asking:
 def begin() -> None:
     """A run begins: what the one before was answered may have changed."""
     client().forget()
+    st.session_state["run_begun"] = True
     st.session_state["keys_off"] = st.session_state.pop("keys_off_next", False)
     if _SCOPE.fullmatch(asked := st.query_params.get("scope", "")):
         st.session_state["scope"] = asked
     _scope_in_url()
+
+
+def begin_alone() -> None:
+    """A part of a page begins: a run of its own, unless the page has just begun one."""
+    if not st.session_state.pop("run_begun", False):
+        begin()
+        del st.session_state["run_begun"]
 
 
 def client() -> Asking:

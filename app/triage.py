@@ -319,6 +319,7 @@ def _ending(action: Action, fields: dict[str, Any]) -> str:
     return ""
 
 
+@st.fragment
 def outcome() -> None:
     """What was just recorded, and Undo where there is a way back."""
     if notice := st.session_state.pop("notice", None):
@@ -330,20 +331,14 @@ def outcome() -> None:
         key="outcome", horizontal=True, vertical_alignment="center", width="content", gap="small"
     ):
         st.markdown(done.text, width="content")
-        if done.undo:
-            st.button(
-                "Undo",
-                icon=":material/undo:",
-                shortcut=ui.keyed("Z"),
-                on_click=_undo,
-                args=(done.undo,),
-            )
-        st.button(
-            "Dismiss",
-            type="tertiary",
-            on_click=st.session_state.pop,
-            args=("outcome", None),
-        )
+        # Drawn before a dialog was opened, the button is heard through it.
+        if (
+            done.undo
+            and st.button("Undo", icon=":material/undo:", shortcut="Z")
+            and not st.session_state["keys_off"]
+        ):
+            _undo(done.undo)
+        st.button("Dismiss", type="tertiary", on_click=st.session_state.pop, args=("outcome", None))
 
 
 def _undo(record: c.Record) -> None:
@@ -354,3 +349,4 @@ def _undo(record: c.Record) -> None:
         text = f"Not undone: {ui.plain(str(error))}"
     st.session_state["outcome"] = Outcome(text, datetime.now(UTC))
     st.session_state["selection"] = st.session_state.get("selection", 0) + 1
+    st.rerun()

@@ -134,14 +134,19 @@ def test_the_next_finding_is_a_key_away(page: Page, served: Served, api: Client)
         expect(page.get_by_role("heading", name=row.title)).to_be_visible()
 
 
-def test_the_page_does_not_listen_through_a_dialog(page: Page, served: Served) -> None:
+def test_the_page_does_not_listen_through_a_dialog(page: Page, served: Served, api: Client) -> None:
     visit(page, f"{served.app}/queue?status=open&severity=high")
+    mine = matching(api, assignee=[api.me().id])
+    tick(page, 0)
+    press(page, "a")
+    confirm(page)
+    outcome(page, "Assigned 1 finding")
     tick(page, 0)
     dialog = press(page, "s")
     dialog.get_by_text("No end", exact=True).click()
     expect(dialog.get_by_text("No end: it stays suppressed")).to_be_visible()
     settled(page)
-    for key in "alx":
+    for key in "alxz":
         page.keyboard.press(key)
     settled(page)
     expect(dialog.get_by_text("No end: it stays suppressed")).to_be_visible()
@@ -149,6 +154,12 @@ def test_the_page_does_not_listen_through_a_dialog(page: Page, served: Served) -
     expect(dialog).to_have_count(0)
     settled(page)
     expect(press(page, "n")).to_contain_text("never edited")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    settled(page)
+    assert matching(api, assignee=[api.me().id]) == mine + 1
+    undo(page)
+    assert matching(api, assignee=[api.me().id]) == mine
 
 
 # --- many --------------------------------------------------------------------------------
