@@ -43,23 +43,20 @@ _CODED = {
     "root_cause": ("root", "names", "name"),
 }
 _WORDS = """
-    SELECT 'rule_id' AS what, value::VARCHAR AS value
+    SELECT 'rule_id' AS of, value::VARCHAR AS value, lower(value::VARCHAR) AS words
     FROM (SELECT unnest(enum_range(NULL::t_rule)) AS value)
-    WHERE contains(lower(value::VARCHAR), $1)
     UNION ALL
-    SELECT 'title', value::VARCHAR
+    SELECT 'title', value::VARCHAR, lower(value::VARCHAR)
     FROM (SELECT unnest(enum_range(NULL::t_title)) AS value)
-    WHERE contains(lower(value::VARCHAR), $1)
     UNION ALL
-    SELECT 'account_id', value::VARCHAR
+    SELECT 'account_id', value::VARCHAR, concat_ws(chr(0), value::VARCHAR, lower(name))
     FROM (SELECT unnest(enum_range(NULL::t_account)) AS value)
     LEFT JOIN accounts ON account_id = value
-    WHERE contains(value::VARCHAR, $1) OR contains(lower(name), $1)
 """
 _SLOW = {"text", "entry", "in_ou"}
 _WORDY = {"rule_id": "t_rule", "title": "t_title", "account_id": "t_account"}
 _NAMES = "SELECT code FROM names WHERE contains(coalesce(folded, name), ?)"
-FEW = 2_000  # names that are found at once; more are looked up by each query
+FEW = 2_000  # names or findings that are looked up once; more are by each query
 
 
 def ago(days: int, now: datetime) -> datetime:
@@ -102,6 +99,17 @@ class Where:
         if text:
             self._hits, self._parts["text"] = _containing(queue, text)
         self.slow = not _SLOW.isdisjoint(self._parts)
+        if dear := [field for field in ("text", "entry") if field in self._parts]:
+            self._look_up(queue, dear)
+
+    def _look_up(self, queue: Queue, fields: list[str]) -> None:
+        """Make the conditions of `fields` one on rows, if few findings fulfil them."""
+        some = join("SELECT rowid AS id FROM findings WHERE ", self.over(fields), " LIMIT ?")
+        found = ask(queue, self.beside(), some, ("", [FEW + 1]), keep=True)["id"].to_list()
+        if len(found) <= FEW:
+            self._hits = ("", [])
+            rest = {field: part for field, part in self._parts.items() if field not in fields}
+            self._parts = rest | {"found": ("rowid IN (SELECT unnest(?::BIGINT[]))", [found])}
 
     def beside(self, *table: str | Part) -> Part:
         """What a query begins with: the names its conditions look up, and `table`."""
@@ -160,11 +168,11 @@ def _containing(queue: Queue, text: str) -> tuple[Part, Part]:
     codes = queue.kept(f"{_NAMES} LIMIT ?", text, FEW + 1)["code"].to_list()
     if len(codes) <= FEW:
         hits = ("hits AS MATERIALIZED (SELECT unnest(?) AS code)", [codes])
-    words = queue.kept(_WORDS, text)
+    words = queue.kept(_WORDS).filter(pl.col("words").str.contains(text, literal=True))
     found = [
         _any_of(column, kind, values)
         for column, kind in _WORDY.items()
-        if (values := words.filter(pl.col("what") == column)["value"].to_list())
+        if (values := words.filter(pl.col("of") == column)["value"].to_list())
     ]
     names = [f"{column} IN (SELECT code FROM hits)" for column in ("resource", "root")]
     return hits, join("(", join(*names, *found, by=" OR "), ")")

@@ -3,9 +3,10 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, get_args
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -95,8 +96,16 @@ filters = st.fixed_dictionaries({}, optional=OPTIONAL)
 sorts = st.sampled_from(["priority", "severity", "age", "changed", "account", "rule"])
 
 
+@pytest.fixture(scope="module", params=[0, 2_000], ids=["each time", "once"])
+def looked_up(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What text finds is looked up by each query, or once."""
+    with patch("stratum_pipeline.triage.where.FEW", request.param):
+        yield
+
+
 @FEW
 @given(filters, sorts, st.booleans(), st.integers(1, 7))
+@pytest.mark.usefixtures("looked_up")
 def test_pages_joined_are_the_whole_list(
     asked: Asked, chosen: dict[str, Any], sort: Any, descending: bool, limit: int
 ):
@@ -129,6 +138,7 @@ def test_pages_joined_are_the_whole_list(
 
 @FEW
 @given(filters)
+@pytest.mark.usefixtures("looked_up")
 def test_a_facet_counts_without_its_own_filter(asked: Asked, chosen: dict[str, Any]):
     question = c.Filter(**chosen)
     counts = queries.facets(asked.queue, question, NOW).counts
