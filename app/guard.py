@@ -36,6 +36,9 @@ def guarded() -> Generator[None]:
             f"It is a fault of the app ({type(error).__name__}), not of your data. "
             f"The server's log has the whole of it under reference {reference}.",
         )
+    else:
+        return
+    st.stop()  # the page too, if it was a part of it that failed
 
 
 def fragment(draw: Callable[Args, None]) -> Callable[Args, None]:

@@ -48,6 +48,13 @@ def press(page: Page, key: str) -> Locator:
     return dialog
 
 
+def hears(page: Page) -> None:
+    """Wait until the page listens to its keys again, a dialog being gone."""
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Note Shortcut N")).to_be_visible()
+    settled(page)
+
+
 def confirm(page: Page) -> None:
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -151,12 +158,10 @@ def test_the_page_does_not_listen_through_a_dialog(page: Page, served: Served, a
     settled(page)
     expect(dialog.get_by_text("No end: it stays suppressed")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(dialog).to_have_count(0)
-    settled(page)
+    hears(page)
     expect(press(page, "n")).to_contain_text("never edited")
     page.keyboard.press("Escape")
-    expect(dialog).to_have_count(0)
-    settled(page)
+    hears(page)
     assert matching(api, assignee=[api.me().id]) == mine + 1
     undo(page)
     assert matching(api, assignee=[api.me().id]) == mine
