@@ -35,6 +35,10 @@ OPEN: Query = {"status": ("open",)}
 
 def start() -> None:
     """State before the first widget: the address bar, else the default."""
+    if "id" in st.query_params:
+        # On its way to a finding st.switch_page leaves its address under our name in the browser's
+        # history: whoever goes back wants the queue as it was.
+        st.query_params.from_dict(st.session_state.get("queue_address", {}))
     known = {name: WORDS.get(name) for name in (*LISTS, *DEFAULTS)}
     session.start_from_url(known, single=tuple(DEFAULTS))
     if not any(map(str.isdecimal, st.session_state.get("entry", ()))):
