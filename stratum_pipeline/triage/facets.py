@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, get_args
+from typing import get_args
 
 import polars as pl
 
@@ -58,25 +58,26 @@ def facets(queue: Queue, asked: c.Filter, now: datetime) -> c.Facets:
 def _counts(
     queue: Queue, asked: c.Filter, where: Where, now: datetime
 ) -> dict[str, dict[str, int]]:
+    """Of every value, or of MOST and those asked for."""
     rows = _rows(queue, where, now)
-    few = rows.drop_nulls("status").lazy()
-    kept = {f: pl.col(f).is_in(getattr(asked, f)) for f in _FEW if getattr(asked, f)}
-    summed = pl.collect_all(
-        few.filter(*(holds for f, holds in kept.items() if f != facet))
-        .group_by(facet)
-        .agg(pl.col("count").sum())
-        for facet in _FEW
-    )
-    counts: dict[str, dict[Any, int]] = {f: _pairs(s) for f, s in zip(_FEW, summed, strict=True)}
+    codes = people(queue, rows["assignee"].max()).select(code="code", assignee="id").lazy()
+    lazy = rows.lazy().rename({"assignee": "code"}).join(codes, on="code", how="left")
+    chosen = {
+        facet: pl.col(facet).is_in(values)
+        for facet in c.FACETS
+        if (values := getattr(asked, facet))
+    }
+    counts: dict[str, pl.LazyFrame] = {}
+    for facet in _FEW:
+        others = [holds for other, holds in chosen.items() if other in _FEW and other != facet]
+        left = lazy.filter(pl.col("status").is_not_null(), *others)
+        counts[facet] = left.group_by(facet).agg(pl.col("count").sum())
     for facet in ("age", *_MANY):
-        counts[facet] = _pairs(rows.select(facet, "count").drop_nulls(facet))
-    assignees = _pairs(people(queue, max(counts["assignee"], default=0)))
-    counts["assignee"] = {assignees[code]: count for code, count in counts["assignee"].items()}
-    return counts
-
-
-def _pairs(rows: pl.DataFrame) -> dict[Any, Any]:
-    return dict(rows.iter_rows())
+        each = lazy.select(facet, "count").drop_nulls()
+        most = each.sort("count", facet, descending=[True, False]).head(MOST)
+        counts[facet] = pl.concat([most, each.filter(chosen.get(facet, False))])
+    found = pl.collect_all(counts.values())
+    return {facet: dict(f.iter_rows()) for facet, f in zip(counts, found, strict=True)}
 
 
 def _rows(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
@@ -94,8 +95,7 @@ def _rows(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
     else:
         # Each apart: most of the answers are those of a question asked before.
         found = [ask(queue, part, keep=True) for part in parts]
-    rows = pl.concat(found, how="diagonal_relaxed").cast({pl.Categorical: pl.String})
-    return rows.filter(pl.col("count") > 0)
+    return pl.concat(found, how="diagonal_relaxed").filter(pl.col("count") > 0)
 
 
 def _ages(where: Where, now: datetime) -> Part:
@@ -103,7 +103,7 @@ def _ages(where: Where, now: datetime) -> Part:
     days = [since for since, _ in DAYS.values() if since is not None]
     more = ", ".join(f"count_if(opened_at <= ?) AS from_{day}" for day in days)
     at_least = ["total", *(f"from_{day}" for day in days), "0"]
-    each = ", ".join(f"{a} - {b}" for a, b in pairwise(at_least))
+    each = ", ".join(f"({a} - {b})::BIGINT" for a, b in pairwise(at_least))
     return join(
         f"SELECT unnest({list(DAYS)}) AS age, unnest([{each}]) AS count FROM (",
         (f"SELECT count(*) AS total, {more}", [ago(day, now) for day in days]),
