@@ -1,7 +1,9 @@
 """Facets: how many findings each value of a filter would show, given the other filters."""
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import get_args
 
@@ -94,7 +96,8 @@ def _rows(queue: Queue, where: Where, now: datetime) -> pl.DataFrame:
         found = [ask(queue, tables, join(*parts, by=" UNION ALL BY NAME "), keep=True)]
     else:
         # Each apart: most of the answers are those of a question asked before.
-        found = [ask(queue, part, keep=True) for part in parts]
+        with ThreadPoolExecutor(len(parts)) as pool:  # one is planned while another is read
+            found = list(pool.map(partial(ask, queue, keep=True), parts))
     return pl.concat(found, how="diagonal_relaxed").filter(pl.col("count") > 0)
 
 
@@ -127,5 +130,5 @@ def _choice(counts: Mapping[str, int], facet: str, asked: Collection[str]) -> tu
 
 
 def _labels(queue: Queue, sql: str, values: Collection[str]) -> dict[str, str]:
-    known = queue.kept(sql)
+    known = queue.fixed(sql)
     return dict(known.filter(pl.col(known.columns[0]).is_in(list(values))).iter_rows())

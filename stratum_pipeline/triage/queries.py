@@ -106,7 +106,7 @@ def _labels(queue: Queue, by: str, groups: pl.DataFrame) -> pl.DataFrame:
     """code, key, label of `groups`."""
     codes = groups.select("code")
     if by == "rule":
-        titles = queue.kept("SELECT rule_id AS code, title FROM rules")
+        titles = queue.fixed("SELECT rule_id AS code, title FROM rules")
         labels = codes.join(titles, on="code", how="left")
         return labels.select("code", key="code", label=pl.coalesce("title", "code"))
     names = "SELECT code, name AS key FROM names WHERE code IN (SELECT unnest(?))"

@@ -97,6 +97,12 @@ TABLES = (
               UNION ALL SELECT DISTINCT account_id, NULL FROM {findings})
         GROUP BY account_id ORDER BY lower(max(name)) NULLS LAST, account_id)
     """,
+    # An OU and what is below it stand together.
+    """
+    CREATE TYPE t_unit AS ENUM (
+        SELECT unit FROM (SELECT '' AS unit UNION SELECT coalesce(ou, '') FROM {accounts})
+        ORDER BY replace(unit, '/', chr(1)))
+    """,
     """
     CREATE TABLE names AS
     SELECT (row_number() OVER (ORDER BY name) - 1)::INTEGER AS code, name,
@@ -122,13 +128,14 @@ TABLES = (
            assigned.code AS assignee, acknowledged.code AS acknowledged,
            f.opened_at, f.status_at, f.verified_at, d.suppressed_until,
            f.unverified::t_unverified AS unverified, d.title::t_title AS title,
-           resource.code AS resource, root.code AS root
+           resource.code AS resource, root.code AS root, coalesce(a.ou, '')::t_unit AS unit
     FROM {findings} f
     JOIN {details} d USING (finding_id)
     JOIN names resource ON resource.name = d.resource_arn
     JOIN names root ON root.name = coalesce(d.root_cause, '')
     JOIN people assigned ON assigned.id = coalesce(f.assignee, '')
     JOIN people acknowledged ON acknowledged.id = coalesce(d.acknowledged_by, '')
+    LEFT JOIN {accounts} a ON a.account_id = f.account_id
     ORDER BY f.priority DESC, f.finding_id
     """,
     f"""
@@ -238,6 +245,7 @@ class Queue:
         self.expired_at = as_of
         self._connection = connection
         self._answers: dict[tuple[str, str], pl.DataFrame] = {}
+        self._fixed: dict[tuple[str, str], pl.DataFrame] = {}
         self._lock, self.changing = threading.Lock(), threading.Lock()
         # Whoever still reads from a replaced snapshot holds it; the folder goes with the last.
         self._release = weakref.finalize(self, _release, connection, folder)
@@ -278,7 +286,16 @@ class Queue:
 
     def kept(self, query: str, *params: Any) -> pl.DataFrame:
         """As `rows`, and remembered until something changes: for small answers."""
-        answers, key = self._answers, (query, repr(params))
+        return self._remembered(self._answers, query, params)
+
+    def fixed(self, query: str, *params: Any) -> pl.DataFrame:
+        """As `kept`, and remembered for good: for what no event changes."""
+        return self._remembered(self._fixed, query, params)
+
+    def _remembered(
+        self, answers: dict[tuple[str, str], pl.DataFrame], query: str, params: tuple[Any, ...]
+    ) -> pl.DataFrame:
+        key = query, repr(params)
         found = answers.get(key)
         if found is None:
             found = answers[key] = self.rows(query, *params)

@@ -29,7 +29,7 @@ def decoded(queue: Queue, found: pl.DataFrame) -> pl.DataFrame:
         found.cast({pl.Categorical: pl.String})
         .join(names, on="resource", how="left", maintain_order="left")
         .join(assignees, on="assignee", how="left", maintain_order="left")
-        .join(queue.kept(_ACCOUNTS), on="account_id", how="left", maintain_order="left")
+        .join(queue.fixed(_ACCOUNTS), on="account_id", how="left", maintain_order="left")
     )
     return rows.with_columns(
         pl.col("account_name", "ou").fill_null(""), resource=short("resource_arn"), assignee="id"

@@ -53,7 +53,7 @@ _WORDS = """
     FROM (SELECT unnest(enum_range(NULL::t_account)) AS value)
     LEFT JOIN accounts ON account_id = value
 """
-_SLOW = {"text", "entry", "in_ou"}
+_UNITS = "SELECT unnest(enum_range(NULL::t_unit))::VARCHAR AS unit"
 _WORDY = {"rule_id": "t_rule", "title": "t_title", "account_id": "t_account"}
 _NAMES = "SELECT code FROM names WHERE contains(coalesce(folded, name), ?)"
 FEW = 2_000  # names or findings that are looked up once; more are by each query
@@ -94,12 +94,13 @@ class Where:
 
     def __init__(self, queue: Queue, asked: Filter, now: datetime) -> None:
         text = asked.text.strip().lower()
-        self._parts = dict(_conditions(asked, now))
+        self._parts = dict(_conditions(queue, asked, now))
         self._hits: Part = ("", [])
         if text:
             self._hits, self._parts["text"] = _containing(queue, text)
-        self.slow = not _SLOW.isdisjoint(self._parts)
-        if dear := [field for field in ("text", "entry") if field in self._parts]:
+        dear = [field for field in ("text", "entry") if field in self._parts]
+        self.slow = bool(dear)
+        if dear:
             self._look_up(queue, dear)
 
     def _look_up(self, queue: Queue, fields: list[str]) -> None:
@@ -132,11 +133,12 @@ class Where:
         return self._parts.keys() <= {*dimensions, *but}
 
 
-def _conditions(asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
+def _conditions(queue: Queue, asked: Filter, now: datetime) -> Iterator[tuple[str, Part]]:
     kind, _, named = asked.scope.partition(":")
     if kind == "ou":
-        ou = "SELECT account_id FROM accounts WHERE ou = ? OR starts_with(ou, ? || '/')"
-        yield "in_ou", (f"account_id IN ({ou})", [named, named])
+        below = [ou for ou in queue.fixed(_UNITS)["unit"] if f"{ou}/".startswith(f"{named}/")]
+        ends = [below[0], below[-1]] if below else []
+        yield "in_ou", ("unit BETWEEN ?::t_unit AND ?::t_unit" if below else "false", ends)
     elif kind != "organization":
         yield f"in_{kind}", _any_of(*_COLUMNS[kind], [named])
     for field, column in _COLUMNS.items():
@@ -165,17 +167,18 @@ def _any_of(column: str, kind: str, values: list[str]) -> Part:
 def _containing(queue: Queue, text: str) -> tuple[Part, Part]:
     """That `text` stands in a finding's words; before it the table that looks up names."""
     hits: Part = (f"hits AS MATERIALIZED ({_NAMES})", [text])
-    codes = queue.kept(f"{_NAMES} LIMIT ?", text, FEW + 1)["code"].to_list()
+    codes = queue.fixed(f"{_NAMES} LIMIT ?", text, FEW + 1)["code"].to_list()
     if len(codes) <= FEW:
         hits = ("hits AS MATERIALIZED (SELECT unnest(?) AS code)", [codes])
-    words = queue.kept(_WORDS).filter(pl.col("words").str.contains(text, literal=True))
+    words = queue.fixed(_WORDS).filter(pl.col("words").str.contains(text, literal=True))
     found = [
         _any_of(column, kind, values)
         for column, kind in _WORDY.items()
         if (values := words.filter(pl.col("of") == column)["value"].to_list())
     ]
-    names = [f"{column} IN (SELECT code FROM hits)" for column in ("resource", "root")]
-    return hits, join("(", join(*names, *found, by=" OR "), ")")
+    if codes:
+        found += [(f"{column} IN (SELECT code FROM hits)", []) for column in ("resource", "root")]
+    return (hits if codes else ("", [])), join("(", join("false", *found, by=" OR "), ")")
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ def made(folder: Path) -> Estate:
     estate = Estate.at(folder)
     estate.accounts(
         {"id": A, "name": "zebra", "ou": "Root/Workloads/Prod", "status": "SUSPENDED"},
-        {"id": B, "name": "Alpha", "ou": "Root/WorkloadsX"},
+        {"id": B, "name": "Alpha", "ou": "Root/Workloads-X"},
+        {"id": "444444444444", "name": "nothing in it", "ou": "Root/Workloads"},
     )
     found = every()
     for at in sorted({at for *_, at, _ in found}):

@@ -72,7 +72,7 @@ def several(*values: str) -> st.SearchStrategy[tuple[str, ...]]:
 
 OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "scope": st.sampled_from(
-        ["organization", "ou:Root", "ou:Root/W", "ou:Root/Workloads", "ou:Root/WorkloadsX"]
+        ["organization", "ou:Root", "ou:Root/W", "ou:Root/Workloads", "ou:Root/Workloads-X"]
     )
     | st.sampled_from([f"account:{B}", "account:999999999999", "module:s3", "module:rds"]),
     "severity": several(*SEVERITIES),
@@ -233,7 +233,7 @@ def test_a_row(asked: Asked):
     (plain,) = [row for row in asked.rows if row["finding_id"] == fid("Bucket-3", account=B)]
     same = set(c.Row.model_fields) & set(plain) - {"assignee"}
     assert row.model_dump(include=same) == {name: plain[name] for name in same}
-    assert (row.account_name, row.ou) == ("Alpha", "Root/WorkloadsX")
+    assert (row.account_name, row.ou) == ("Alpha", "Root/Workloads-X")
     assert row.resource == f"{B}/Bucket-3"
     assert (row.assignee, row.acknowledged, row.status) == ("", False, "suppressed")
     assert row.suppressed_until is not None
