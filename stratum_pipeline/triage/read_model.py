@@ -73,6 +73,7 @@ def _distinct(column: str, frame: str = "findings") -> str:
     return f"ENUM ({known} ORDER BY ALL)"
 
 
+WIDE_FILE = "wide.duckdb"
 # {frame} stands for the Parquet file of that name.
 WIDE = (
     f"CREATE TABLE wide.details AS SELECT * EXCLUDE ({', '.join(SAID)}) FROM {{details}}",
@@ -342,7 +343,7 @@ def _build(
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         # What loading needed is given back to the system.
         connection.execute("SET allocator_background_threads = true")
-        wide = f"ATTACH {_quoted(folder / 'wide.duckdb')} AS wide"
+        wide = f"ATTACH {_quoted(folder / WIDE_FILE)} AS wide"
         connection.execute(wide)
         for statement in WIDE:
             connection.execute(statement.format_map(files))
@@ -362,6 +363,9 @@ def _build(
         ) from error
     for name in FRAMES:
         (folder / f"{name}.parquet").unlink()
+    with contextlib.suppress(PermissionError):  # Windows: not while it is open
+        # Open, it can be read on; and who is killed leaves an empty folder.
+        (folder / WIDE_FILE).unlink()
 
 
 def _quoted(path: Path) -> str:
