@@ -12,6 +12,7 @@ from .kernel.coverage import EVERYWHERE, GAPS, Coverage, Outcome
 from .kernel.evaluate import Verdicts, evaluate
 from .kernel.module import Module
 from .kernel.table import Inventory
+from .kernel.trust import Members
 from .registry import MODULES, module
 
 HOME = "us-east-1"
@@ -69,11 +70,13 @@ def scan_account(
     account_id: str,
     modules: Sequence[str] | None = None,
     regions: Sequence[str] | None = None,
+    members: Sequence[str] | None = None,
 ) -> ScanResult:
     """Scan `account_id` with `session`'s credentials and judge it.
 
     modules: names, all by default; KeyError for one that does not exist. regions: all that
-    the account enables by default. A refused call is a row of `coverage` and `gaps`, never
+    the account enables by default. members: ids of the organization and of its accounts; what
+    is shared with others is unknown without them. A refused call is a row of `coverage` and `gaps`, never
     an exception: a scan of an account that refuses everything returns, and says so.
     """
     chosen = [module(name) for name in dict.fromkeys(modules)] if modules else MODULES
@@ -84,7 +87,8 @@ def scan_account(
         # Where they could not be told, each module asks, and has the gap among its own.
         if one.regional and not (reading.coverage["region"] == EVERYWHERE).any():
             regions = reading.regions
-    verdicts = [judge(reading) for reading in readings]
+    known = None if members is None else Members.frame({"principal": one} for one in members)
+    verdicts = [judge(reading, known) for reading in readings]
     return ScanResult(
         account_id=account_id,
         started_at=readings[0].started_at,
@@ -143,7 +147,12 @@ def unread(account_id: str, module: Module, outcome: Outcome, code: str) -> Read
     return Reading(module, account_id, now, now, (), {}, coverage)
 
 
-def judge(reading: Reading) -> Verdicts:
-    """What the module's rules say of a reading, today's or a stored one."""
-    name, rules = reading.module.name, reading.module.rules
-    return evaluate(name, rules, reading.inventory, reading.coverage, reading.started_at)
+def judge(reading: Reading, members: pl.DataFrame | None = None) -> Verdicts:
+    """What the module's rules say of a reading, today's or a stored one.
+
+    members: of Members; None where it is not known who belongs to us.
+    """
+    name, rules, inventory = reading.module.name, reading.module.rules, reading.inventory
+    if members is not None:
+        inventory = {**inventory, Members: members}
+    return evaluate(name, rules, inventory, reading.coverage, reading.started_at)

@@ -4,7 +4,7 @@
         scan(environment=organization.credentials)
         assert found == organization.truth
 
-What is planted is in truth.csv (misconfigurations) and faults.csv (calls that fail); what
+What is planted is in truth/ (misconfigurations) and faults.csv (calls that fail); what
 surrounds it is in estate.py. Two starts give the same organization.
 """
 

@@ -16,7 +16,10 @@ EXTERNAL_ID = "stratum-demo"
 SCANNER_ROLE = "stratum-tooling"
 """The role, in the management account, that scans."""
 
-MODULES = ("iam", "s3", "networking")
+MODULES = (
+    *("iam", "s3", "networking"),
+    *("compute", "rds", "dynamodb", "lambda", "config", "ssm", "cost"),
+)
 """Each has its own role in each account: /stratum/scan-<module>."""
 
 

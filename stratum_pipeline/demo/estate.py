@@ -1,12 +1,13 @@
 """The estate: what each account of the demonstration organization holds.
 
-The exceptions to good configuration are the planted ones: each has a row in truth.csv.
+The exceptions to good configuration are the planted ones: each has a row in truth/.
 What looks like an exception and has none there is meant to pass, and so is what another
 finding says already: a log bucket that doesn't log itself, the age of a key nobody uses.
 """
 
 from collections.abc import Callable
 
+from . import holdings
 from .accounts import (
     DATA,
     HOME,
@@ -35,6 +36,8 @@ def furnish(account: Account, organization_id: str, names: dict[str, dict[str, s
     """Build `account`, adding the ids that AWS draws there to `names`, by our names for them."""
     at = Workshop(account, organization_id, names)
     CHARACTERS.get(account, small_sandbox)(at)
+    for holding in holdings.ALL:
+        holding.furnish(at)
 
 
 def baseline(at: Workshop) -> None:

@@ -1,4 +1,4 @@
-"""What was planted, read from the two files that say it: truth.csv and faults.csv."""
+"""What was planted, read from the files that say it: truth/<module>.csv and faults.csv."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,8 @@ def truth(accounts: list[Account], names: Names) -> list[dict[str, str]]:
             "resource_arn": arn,
             "note": row["note"],
         }
-        for row, account, arn in _rows("truth.csv", accounts, names)
+        for file in sorted((HERE / "truth").glob("*.csv"))
+        for row, account, arn in _rows(file, accounts, names)
     ]
 
 
@@ -37,15 +38,15 @@ def faults(accounts: list[Account], names: Names) -> list[dict[str, str]]:
     """The planted faults. An empty region or resource means: any."""
     return [
         {**row, "account": account.name, "account_id": account.id, "resource_arn": arn}
-        for row, account, arn in _rows("faults.csv", accounts, names)
+        for row, account, arn in _rows(HERE / "faults.csv", accounts, names)
     ]
 
 
 def _rows(
-    file: str, accounts: list[Account], names: Names
+    file: Path, accounts: list[Account], names: Names
 ) -> Iterator[tuple[dict[str, str], Account, str]]:
     """Each row of `file` for each account its `account` matches ("sandbox-*"), and its ARN."""
-    with (HERE / file).open(newline="", encoding="utf-8") as lines:
+    with file.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             for account in accounts:
                 if fnmatchcase(account.name, row["account"]):

@@ -15,7 +15,7 @@ from botocore import xform_name
 from botocore.config import Config
 
 from .coverage import EVERYWHERE, REFUSALS, Coverage, Outcome, classify
-from .table import Resource
+from .table import Inventory, Resource
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -259,9 +259,7 @@ def enabled_regions(account: Account, home: str) -> list[str]:
     return [home, *sorted({r["RegionName"] for r in names} - {home})]
 
 
-def collect(
-    account: Account, collectors: Iterable[Collector], regions: list[str]
-) -> dict[type[Resource], pl.DataFrame]:
+def collect(account: Account, collectors: Iterable[Collector], regions: list[str]) -> Inventory:
     """Run `collectors` over `regions` (home region first); one frame per table.
 
     Coverage is left in `account`. A collector that crashes loses the rest of that region's

@@ -24,6 +24,7 @@ class Severity(enum.StrEnum):
 
 ALWAYS, NOT_EXPOSED, ITSELF = pl.lit(True), pl.lit(False), pl.col("arn")
 NOTHING, NO_ARNS = pl.lit(""), pl.lit([], dtype=pl.List(pl.String))
+NO_COST = pl.lit(None, dtype=pl.Float64)
 
 SCANNED_AT = pl.col("scanned_at")
 """Start of the scan, in `Rule.fails`: rules have no clock. Never part of the evidence."""
@@ -41,12 +42,15 @@ class Rule:
     remediation: str  # what to do, in a sentence or two
     console: str  # the way in the console; {column} is filled in, as in `cli`
     cli: str  # the same with the AWS CLI
+    breaks: str = ""  # what the change may interrupt or cost, in a sentence
+    undo: str = ""  # how to take it back; {column} is filled in
     criteria: tuple[str, ...]  # SOC 2 Trust Services Criteria, e.g. "CC6.1"
     when: pl.Expr = ALWAYS  # rows the rule speaks about at all
     discriminator: pl.Expr = NOTHING  # tells apart findings on one resource
     exposed: pl.Expr = NOT_EXPOSED  # whether the internet can reach it; null: unknown
     root_cause: pl.Expr = ITSELF  # the one thing whose change fixes the finding
     related: pl.Expr = NO_ARNS  # other ARNs the finding is about, for correlations
+    monthly_usd: pl.Expr = NO_COST  # what it costs until it is fixed; null: nothing known
 
     @property
     def module(self) -> str:
@@ -74,6 +78,7 @@ class Rule:
             self.exposed,
             self.root_cause,
             self.related,
+            self.monthly_usd,
         ):
             logic.append(part.meta.serialize(format="json"))
         return hashlib.sha256(repr(logic).encode()).hexdigest()

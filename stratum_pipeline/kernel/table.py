@@ -93,8 +93,8 @@ def _faithful(dtype: Any) -> Callable[[Any], bool] | None:
     return None
 
 
-Inventory = Mapping[type["Resource"], pl.DataFrame]
-"""What one module collected: a raw frame per table."""
+Inventory = Mapping[type[Table], pl.DataFrame]
+"""What one module collected: a raw frame per table; `trust.Members` beside them, if known."""
 
 
 class Resource(Table):

@@ -15,6 +15,7 @@ from stratum_pipeline.kernel.coverage import Coverage
 from stratum_pipeline.kernel.evaluate import evaluate
 from stratum_pipeline.kernel.rule import Rule, fields
 from stratum_pipeline.kernel.table import NEVER
+from stratum_pipeline.kernel.trust import Members
 from stratum_pipeline.registry import MODULES, RULES
 
 from ..conftest import SCANNED_AT
@@ -134,7 +135,8 @@ def nulls(row: dict[str, Any]) -> set[str]:
 def verdicts(rule: Rule, rows: list[dict[str, Any]]) -> list[str]:
     """One status per row: fail | pass | unknown | not applicable."""
     rows = [row | {"arn": f"arn:aws:x:::{i}"} for i, row in enumerate(rows)]
-    inventory = {rule.table: rule.table.frame(rows)}
+    members = Members.frame([{"principal": "1"}, {"principal": "222222222222"}])
+    inventory: dict[Any, Any] = {rule.table: rule.table.frame(rows), Members: members}
     found = evaluate(rule.module, [rule], inventory, COVERED, SCANNED_AT)
     failed = set(found.fails["resource_arn"])
     unknown = set(found.unknowns["resource_arn"])

@@ -13,7 +13,14 @@ from .core import api, policy, trust
 SCAN_READS = {
     "iam": ["iam:Get*", "iam:List*", "iam:GenerateCredentialReport"],
     "s3": ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListAllMyBuckets"],
-    "networking": ["ec2:Describe*"],
+    "networking": ["ec2:Describe*", "ec2:Get*", "elasticloadbalancing:Describe*"],
+    "compute": ["ec2:Describe*", "ec2:Get*", "autoscaling:Describe*"],
+    "rds": ["rds:Describe*", "rds:ListTagsForResource"],
+    "dynamodb": ["dynamodb:Describe*", "dynamodb:List*", "dax:Describe*"],
+    "lambda": ["lambda:Get*", "lambda:List*"],
+    "config": ["config:Describe*", "config:List*"],
+    "ssm": ["ssm:Describe*", "ssm:Get*", "ssm:List*"],
+    "cost": ["ec2:Describe*", "cloudwatch:GetMetricData", "budgets:ViewBudget"],
 }
 
 

@@ -1,0 +1,7 @@
+"""AWS Config."""
+
+from ..tools import Workshop
+
+
+def furnish(at: Workshop) -> None:
+    """Nothing yet."""

@@ -1,0 +1,7 @@
+"""Lambda."""
+
+from ..tools import Workshop
+
+
+def furnish(at: Workshop) -> None:
+    """Nothing yet."""
