@@ -27,7 +27,7 @@ def directly(settings: Settings) -> float:
             store(stratum, read_account(stratum, account, module), "bench")
             stored = load(stratum, module, account)
             assert stored is not None
-            judge_account(stratum, *stored)
+            judge_account(stratum, *stored, None)
     record(stratum.ledger, stratum.data, stratum.rules, "bench", stratum.module_names)
     state = current(stratum.ledger)
     publish(stratum.data, state, stratum.rules, stratum.correlations, stratum.module_names)

@@ -82,6 +82,7 @@ def rules() -> pl.DataFrame:
         title=pl.format("Thing {} of {} is open to what it should not be", n, module),
         rationale=pl.lit("Whoever reaches it reads what it holds, and nobody would know."),
         remediation=pl.lit("Narrow its policy to the principals that need it."),
+        breaks=pl.lit("Whoever relied on it is refused."),
         criteria=pl.concat_list(pl.lit("CC6.1"), pl.lit("CC6.6")),
         facts=pl.concat_list(facts),
     )
@@ -161,6 +162,8 @@ def findings(count: int, found: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFr
         rule_version=pl.lit(1, pl.Int32),
         console=pl.format("https://console.aws.amazon.com/{}?region={}", "module", "region"),
         cli=pl.format("aws {} put-policy --thing {} --policy file://p", "module", "resource_arn"),
+        undo=pl.format("aws {} delete-policy --thing {}", "module", "resource_arn"),
+        monthly_usd=pl.lit(None, pl.Float64),
         evidence=pl.concat_str(pl.lit(evidence[0]), evidence[1], pl.lit(evidence[2])),
         acknowledged_by=pl.when("acknowledged").then(pl.lit("ann@example.com")),
         acknowledged_at=pl.when("acknowledged").then("opened_at"),

@@ -28,6 +28,11 @@ PAGE = 25
 MOST = 500  # rows in one answer of the API
 
 
+class Permissions(enum.StrEnum):
+    POLICY = "policy"
+    JSON = "json"
+
+
 FormatOption = Annotated[
     Format, typer.Option("--format", help="json and csv give every row; a table its first page.")
 ]
@@ -243,6 +248,30 @@ def triage(
         )
         done = stratum.record(event)
         out.print(f"Recorded as ledger entry {done.entry}: {event.kind} by {stratum.me().id}.")
+
+
+@app.command()
+def permissions(
+    module: Annotated[str, typer.Option(help="One module; all by default.")] = "",
+    format: Annotated[Permissions, typer.Option(help="json: also which operations.")] = (
+        Permissions.POLICY
+    ),
+) -> None:
+    """Print the IAM permissions that each module's role needs, derived from what it calls."""
+    from . import registry
+    from .kernel.permissions import actions, policy
+
+    with told():
+        chosen = [registry.module(module)] if module else registry.MODULES
+    if format == Permissions.POLICY:
+        print_json(policy({one.name: one.operations for one in chosen}))
+    else:
+        print_json(
+            {
+                one.name: {"operations": sorted(one.operations), "actions": actions(one.operations)}
+                for one in chosen
+            }
+        )
 
 
 @app.command()

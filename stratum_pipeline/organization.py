@@ -1,6 +1,7 @@
 """Reaching accounts: who we are, which accounts there are, and a session in each.
 
-Sources: sts:GetCallerIdentity, sts:AssumeRole, organizations:ListAccounts, ListRoots,
+Sources: sts:GetCallerIdentity, sts:AssumeRole, organizations:DescribeOrganization,
+ListAccounts, ListRoots,
 ListOrganizationalUnitsForParent, ListAccountsForParent, ListTagsForResource.
 """
 
@@ -21,6 +22,7 @@ from botocore.loaders import Loader
 
 from .kernel.coverage import REFUSALS, Outcome, Refusal, classify
 from .kernel.session import environment_session
+from .kernel.trust import Members
 from .lifecycle.events import Accounts
 
 # The sessions of all accounts share what botocore knows of AWS: 26 ms a client without.
@@ -57,6 +59,7 @@ class Discovery:
     accounts: pl.DataFrame  # of Accounts
     organization: bool  # False: Organizations did not answer, the caller's account alone
     note: str  # why not; "" if it did
+    members: pl.DataFrame | None  # of Members; None: who else is ours could not be found out
 
 
 class Access:
@@ -115,6 +118,7 @@ class Access:
             with ThreadPoolExecutor(_TAGS_AT_ONCE) as pool:
                 ids = [str(account["Id"]) for account in listed]
                 tags = list(pool.map(partial(_tags, organizations), ids))
+            organization_id = self._organization_id()
         except REFUSALS as error:
             code = classify(error)[1]
             if code != NOT_IN_USE and (listed is not None or code not in ALONE):
@@ -122,7 +126,9 @@ class Access:
                 raise _refused(error, what, RETRY) from error
             alone = {"account_id": caller.account_id, "name": caller.account_id, "ou": ""}
             row = alone | {"status": "ACTIVE", "tags": []}
-            return Discovery(Accounts.frame([row]), False, f"AWS Organizations: {code}")
+            # Where there is no organization, every other account is a stranger's.
+            ours = _members([caller.account_id]) if code == NOT_IN_USE else None
+            return Discovery(Accounts.frame([row]), False, f"AWS Organizations: {code}", ours)
         rows = [
             {
                 "account_id": account["Id"],
@@ -133,7 +139,8 @@ class Access:
             }
             for account, tagged in zip(listed, tags, strict=True)
         ]
-        return Discovery(Accounts.frame(rows).sort("account_id"), True, "")
+        ours = _members([organization_id, *ids])
+        return Discovery(Accounts.frame(rows).sort("account_id"), True, "", ours)
 
     def enter(self, account_id: str, module: str) -> boto3.Session:
         """A session in `account_id` as `module`'s role; AccessError if it can't be assumed."""
@@ -152,9 +159,11 @@ class Access:
             ) from error
 
     def _listed(self) -> list[dict[str, Any]]:
-        organizations = self._client("organizations")
-        organizations.describe_organization()  # says so itself where there is none
-        return list(_pages(organizations, "list_accounts", "Accounts"))
+        self._organization_id()  # says so itself where there is none
+        return list(_pages(self._client("organizations"), "list_accounts", "Accounts"))
+
+    def _organization_id(self) -> str:
+        return self._client("organizations").describe_organization()["Organization"]["Id"]
 
     def role_arn(self, account_id: str, module: str) -> str:
         partition = self.session.get_partition_for_region(self.region)
@@ -203,7 +212,7 @@ SIGN_IN = (
 )
 NO_LISTING = "the organization's accounts cannot be listed"
 NO_DETAILS = "the accounts are listed, but not their OUs and tags"
-RETRY = "allow organizations:List* to the scanner, or run again; nothing was changed"
+RETRY = "allow organizations:List* and DescribeOrganization to the scanner, or run again; nothing was changed"
 
 
 def _status(account: dict[str, Any]) -> str:
@@ -241,6 +250,10 @@ def _units(organizations: Any) -> dict[str, str]:
             )
         ]
     return paths
+
+
+def _members(principals: list[str]) -> pl.DataFrame:
+    return Members.frame({"principal": one} for one in sorted(principals))
 
 
 def _tags(organizations: Any, account_id: str) -> list[dict[str, str]]:

@@ -71,6 +71,8 @@ def test_every_account_with_its_unit_and_tags(access, accounts):
     rows = {row["account_id"]: row for row in found.accounts.to_dicts()}
     assert rows.keys() == {ME, *accounts.values()}
     assert found.accounts["account_id"].is_sorted()
+    organization = boto3.client("organizations").describe_organization()["Organization"]["Id"]
+    assert set(found.members["principal"]) == {organization, ME, *accounts.values()}
     shop, old = rows[accounts["shop"]], rows[accounts["old"]]
     assert (shop["name"], shop["status"], shop["ou"]) == (
         "shop",
@@ -96,6 +98,12 @@ def test_without_an_organization_the_callers_account_alone(access):
     assert found.accounts["status"].to_list() == ["ACTIVE"]
     assert not found.organization
     assert found.note == "AWS Organizations: AWSOrganizationsNotInUseException"
+    assert found.members["principal"].to_list() == [ME]
+
+
+def test_whoever_may_not_ask_who_belongs_to_the_organization_does_not_know(access, refuse):
+    refuse("ListAccounts", "AccessDeniedException")
+    assert access.discover().members is None
 
 
 def test_the_short_listing_is_then_the_callers_account(access, refuse):
@@ -113,7 +121,7 @@ def test_without_permission_to_list_the_callers_account_alone(access, accounts, 
 DETAILS = ["ListRoots", "ListAccountsForParent", "ListOrganizationalUnitsForParent"]
 
 
-@pytest.mark.parametrize("operation", [*DETAILS, "ListTagsForResource"])
+@pytest.mark.parametrize("operation", [*DETAILS, "ListTagsForResource", "DescribeOrganization"])
 def test_an_organization_without_its_tags_is_not_taken_for_one_account(
     access, accounts, refuse, operation
 ):

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from stratum_pipeline.kernel.trust import Members
 from stratum_pipeline.lifecycle.events import Accounts
 
 from .deployment import Deployment
@@ -29,6 +30,7 @@ def accounts(
     """
     found = stratum.access.discover()
     stratum.data.write_accounts(found.accounts)
+    stratum.data.write_members(Members.frame() if found.members is None else found.members)
     ids = found.accounts["account_id"].to_list()
     context.instance.add_dynamic_partitions(PARTITIONS, ids)
     if found.note:

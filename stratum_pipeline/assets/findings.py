@@ -35,13 +35,14 @@ def findings_asset(module: Module, accounts_per_run: int) -> dg.AssetsDefinition
         context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
     ) -> dg.MaterializeResult[Any]:
         done: list[dict[str, Any]] = []
+        members = stratum.data.read_members()
         for account in scannable(stratum, list(context.partition_keys)):
             stored = load(stratum, module, account)
             if stored is None:
                 context.log.warning(f"{account}: raw/{module.name} was never read; skipped")
                 continue
             reading, scan_id = stored
-            row = judge_account(stratum, reading, scan_id)
+            row = judge_account(stratum, reading, scan_id, members)
             if row["error"]:
                 context.log.error(f"{account}: {row['error']}")
             done.append(row)
@@ -62,11 +63,13 @@ _DONE = {
 }
 
 
-def judge_account(stratum: Deployment, reading: Reading, scan_id: str) -> dict[str, Any]:
+def judge_account(
+    stratum: Deployment, reading: Reading, scan_id: str, members: pl.DataFrame | None
+) -> dict[str, Any]:
     """Judge and store one reading, its status last; a rule that breaks is a failed scan."""
     module, account, error = reading.module, reading.account_id, reading.error
     try:
-        verdicts, outcome = judge(reading), reading.outcome
+        verdicts, outcome = judge(reading, members), reading.outcome
     except Exception as bug:  # noqa: BLE001 - one account must not cost the others
         code = type(bug).__name__
         blank = unread(account, module, Outcome.ERROR, code)

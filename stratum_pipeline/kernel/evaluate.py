@@ -33,6 +33,8 @@ class Fails(Table):
     related = Column(pl.List(pl.String), "Other ARNs it is about, sorted.")
     console = Column(pl.String, "Remediation in the console, identifiers filled in.")
     cli = Column(pl.String, "Remediation with the AWS CLI, identifiers filled in.")
+    undo = Column(pl.String, "How to take it back, identifiers filled in.")
+    monthly_usd = Column(pl.Float64, "What it costs a month until it is fixed; null: unknown.")
     evidence = Column(pl.String, "JSON object of the columns the verdict read.")
 
 
@@ -193,7 +195,9 @@ def _identity() -> pl.Expr:
 
 def _fails(judged: _Judged) -> pl.DataFrame:
     rule = judged.rule
-    shown = {*rule.reads, *fields(rule.console), *fields(rule.cli)} - {"arn", "account_id"}
+    named = {*fields(rule.console), *fields(rule.cli), *fields(rule.undo)}
+    priced = rule.monthly_usd.meta.root_names()
+    shown = {*rule.reads, *named, *priced} - {"arn", "account_id"}
     return (
         judged.rows.filter(judged.status == _FAILED)
         .select(
@@ -211,6 +215,8 @@ def _fails(judged: _Judged) -> pl.DataFrame:
             related=rule.related.list.drop_nulls().list.unique().list.sort(),
             console=fill(rule.console),
             cli=fill(rule.cli),
+            undo=fill(rule.undo),
+            monthly_usd=rule.monthly_usd.cast(pl.Float64),
             evidence=pl.struct(sorted(shown)).struct.json_encode(),
         )
         .with_columns(finding_id=_identity())

@@ -5,7 +5,8 @@ name; only the exceptions stand here, and a test checks every result against a t
 read actions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 SERVICES = {"s3control": "s3"}
 
@@ -28,3 +29,19 @@ def action(operation: str) -> str:
 def actions(operations: Iterable[str]) -> list[str]:
     """Those of all `operations`, sorted, each once: the policy a module's role needs."""
     return sorted({action(operation) for operation in operations})
+
+
+def policy(modules: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    """An IAM policy document with a statement per module, from the operations of each."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": f"Scan{name.capitalize()}",
+                "Effect": "Allow",
+                "Action": actions(operations),
+                "Resource": "*",
+            }
+            for name, operations in modules.items()
+        ],
+    }

@@ -103,6 +103,7 @@ class Rules(Table):
     title = Column(pl.String, "")
     rationale = Column(pl.String, "")
     remediation = Column(pl.String, "")
+    breaks = Column(pl.String, "What remedying may interrupt or cost.")
     criteria = Column(pl.List(pl.String), "SOC 2 criteria.")
     facts = Column(
         pl.List(pl.Struct({"name": pl.String, "doc": pl.String, "source": pl.String})),
@@ -144,6 +145,8 @@ class Events(Table):
     related = Column(pl.List(pl.String), "")
     console = Column(pl.String, "")
     cli = Column(pl.String, "")
+    undo = Column(pl.String, "")
+    monthly_usd = Column(pl.Float64, "")
     evidence = Column(pl.String, "")
 
 

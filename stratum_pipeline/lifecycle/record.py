@@ -37,6 +37,7 @@ def rule_set(rules: Iterable[Rule]) -> pl.DataFrame:
             "title": rule.title,
             "rationale": rule.rationale,
             "remediation": rule.remediation,
+            "breaks": rule.breaks,
             "criteria": list(rule.criteria),
             "facts": [
                 {

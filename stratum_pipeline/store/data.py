@@ -4,6 +4,7 @@ inventory/<module>/<table>/account=<id>.parquet   rows of one table
 <kind>/<module>/account=<id>.parquet              a Kind: verdicts and what stands beside them
 scan_status/<module>/account=<id>.json            written last: the scan counts from then on
 accounts.parquet                                  one row per account
+members.parquet                                   ids of the organization and its accounts
 queue/<snapshot>/<name>.parquet                   the read model
 queue/current.json                                replaced last: names the snapshot to read
 
@@ -29,12 +30,14 @@ from .objects import ObjectStore
 Kind = Literal["verdicts", "unknowns", "observed", "populations", "gaps", "coverage"]
 
 ACCOUNTS = "accounts.parquet"
+MEMBERS = "members.parquet"
 CURRENT = "queue/current.json"
 SNAPSHOTS_KEPT = 3  # a reader may still be copying the one before the newest
 READS_AT_ONCE = 16
 PART_OF = re.compile(r"account=([^/.]+)\.parquet$")
 STATUS = re.compile(r"scan_status/[^/]+/account=[^/.]+\.json")
 SNAPSHOT = re.compile(r"queue/([^/]+)/[^/]+\.parquet")
+REDISCOVER = "delete it: the next discovery of accounts writes it"
 RESCAN = "delete it and scan again: `stratum scan`"
 
 
@@ -160,7 +163,14 @@ class Data:
         return self._write(ACCOUNTS, frame)
 
     def read_accounts(self) -> pl.DataFrame | None:
-        return self._read(ACCOUNTS, "delete it: the next discovery of accounts writes it")
+        return self._read(ACCOUNTS, REDISCOVER)
+
+    def write_members(self, frame: pl.DataFrame) -> bool:
+        """Make `frame` who belongs to us; one without rows: nobody knows."""
+        return self._write(MEMBERS, frame)
+
+    def read_members(self) -> pl.DataFrame | None:
+        return self._read(MEMBERS, REDISCOVER)
 
     # The queue
 

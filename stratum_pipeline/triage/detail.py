@@ -16,7 +16,7 @@ RELATED = 20
 _FOUND = "SELECT finding_id FROM wide.details WHERE finding_id >= ? AND finding_id < ? LIMIT 2"
 _ROW = f"SELECT {COLUMNS}, resource AS code, root FROM findings WHERE finding_id = ?"
 _MORE = """
-    SELECT d.*, r.rationale, r.remediation, r.criteria, r.facts, a.status AS account_status,
+    SELECT d.*, r.rationale, r.remediation, r.breaks, r.criteria, r.facts, a.status AS account_status,
            a.tags AS account_tags, scanned.at AS account_scanned_at
     FROM v1_details d
     LEFT JOIN rules r ON r.rule_id = ?
@@ -47,6 +47,7 @@ def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
     told = {name: row[name] for name in c.Row.model_fields} | {
         **{name: more[name] for name in ("rule_version", "own_severity", "console", "cli")},
         **{name: more[name] or "" for name in _WORDS},
+        "monthly_usd": more["monthly_usd"],
         "criteria": more["criteria"] or (),
         "evidence": _facts(more["evidence"], more["facts"] or []),
         "points": more["points"],
@@ -64,6 +65,8 @@ def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
 _WORDS = (
     "rationale",
     "remediation",
+    "breaks",
+    "undo",
     "root_cause",
     "acknowledged_by",
     "marked_by",

@@ -308,6 +308,9 @@ class Fake:
             remediation="Turn on RestrictPublicBuckets, then narrow the policy.",
             console=f"S3 > Buckets > {self.hostile or resource} > Permissions > Edit",
             cli=f"aws s3api put-public-access-block --bucket {resource}",
+            breaks="Whoever relies on public access loses it.",
+            undo=f"aws s3api delete-public-access-block --bucket {resource}",
+            monthly_usd=12.5,
             criteria=("CC6.1", "CC6.6"),
             root_cause=ROOTS.get(rule, ""),
             evidence=(

@@ -40,6 +40,8 @@ OPENED = Rule(
     remediation="Shut it.",
     console="Doors > {name} in {region}",
     cli="aws x shut --door {name}",
+    undo="aws x open --door {name}",
+    monthly_usd=pl.lit(2.5),
     criteria=("CC6.1",),
 )
 HOUSE = replace(OPENED, id="x.house.open", table=Houses, fails=Houses.open, console="", cli="aws")
@@ -282,11 +284,14 @@ def test_a_finding_says_all():
         "related": ["b", "c"],
         "console": "Doors > a in r1",
         "cli": "aws x shut --door a",
+        "undo": "aws x open --door a",
+        "monthly_usd": 2.5,
     }
 
 
 def test_evidence_holds_all_that_the_verdict_read():
-    rule = replace(OPENED, fails=Doors.open, when=Doors.inside.list.len() > 0, cli="", console="")
+    told = {"cli": "", "console": "", "undo": ""}
+    rule = replace(OPENED, fails=Doors.open, when=Doors.inside.list.len() > 0, **told)
     (fail,) = judge([door(open=True, inside=["c"])], rules=(rule,)).fails.to_dicts()
     assert json.loads(fail["evidence"]) == {"open": True, "inside": ["c"]}
 

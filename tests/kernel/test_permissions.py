@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratum_pipeline.kernel.permissions import action, actions
+from stratum_pipeline.kernel.permissions import action, actions, policy
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,16 @@ def test_an_operation_needs_the_action_of_its_name_but_for_a_few(operation, need
 def test_a_policy_names_each_action_once_in_order():
     wanted = ["s3:ListBuckets", "iam:ListUsers", "iam:GetUser", "iam:ListUsers"]
     assert actions(wanted) == ["iam:GetUser", "iam:ListUsers", "s3:ListAllMyBuckets"]
+
+
+def test_a_policy_document_has_a_statement_per_module():
+    document = policy({"s3": ["s3:ListBuckets", "s3:GetBucketAcl", "s3:ListBuckets"], "iam": []})
+    assert document["Statement"] == [
+        {
+            "Sid": "ScanS3",
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketAcl", "s3:ListAllMyBuckets"],
+            "Resource": "*",
+        },
+        {"Sid": "ScanIam", "Effect": "Allow", "Action": [], "Resource": "*"},
+    ]

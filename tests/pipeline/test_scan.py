@@ -101,7 +101,7 @@ def test_a_late_older_scan_changes_nothing(scan, stratum, public, settings):
     scan()
     assert public()["status"] == "resolved"
     assert not store(stratum, late, "late")
-    judge_account(stratum, late, "late")
+    judge_account(stratum, late, "late", None)
     found = record(stratum.ledger, stratum.data, stratum.rules, "late", stratum.module_names)
     assert found.entry is None
     stored = load(stratum, module("s3"), account)
@@ -117,19 +117,19 @@ def test_verdicts_that_a_later_scan_is_replacing_wait_for_it(scan, stratum, publ
     account = boto3.client("sts").get_caller_identity()["Account"]
     whole = read_account(stratum, account, module("s3"))
     assert store(stratum, whole, "whole")
-    judge_account(stratum, whole, "whole")
+    judge_account(stratum, whole, "whole", None)
     boto3.client("s3", region_name=REGION).delete_bucket_policy(Bucket="public")
     cut_short = read_account(stratum, account, module("s3"))
     assert store(stratum, cut_short, "cut short")
     with monkeypatch.context() as patch:
         patch.setattr(type(stratum.data), "write_status", lambda *_: False)
-        judge_account(stratum, cut_short, "cut short")
+        judge_account(stratum, cut_short, "cut short", None)
 
     def fold():
         return record(stratum.ledger, stratum.data, stratum.rules, "x", stratum.module_names)
 
     assert fold().entry is None
-    judge_account(stratum, cut_short, "cut short")
+    judge_account(stratum, cut_short, "cut short", None)
     assert "resolved" in fold().events["kind"].to_list()
 
 

@@ -52,6 +52,11 @@ def test_parts_and_accounts(data: Data, store: ObjectStore):
     assert data.write_accounts(FRAME)
     assert not data.write_accounts(FRAME)
     assert data.read_accounts().equals(FRAME)
+    assert data.read_members() is None
+    assert data.write_members(FRAME)
+    assert data.read_members().equals(FRAME)
+    assert data.write_members(FRAME.clear())
+    assert data.read_members() is None
     assert list(store.list()) == [
         "accounts.parquet",
         "gaps/s3/account=1.parquet",

@@ -187,6 +187,9 @@ class Finding(Row):
     remediation: str
     console: str = Field(description="the way in AWS's console, identifiers filled in")
     cli: str = Field(description="the same with the AWS CLI")
+    breaks: str = Field(description="what the change may interrupt or cost")
+    undo: str = Field(description="how to take it back")
+    monthly_usd: float | None = Field(description="what it costs a month until it is fixed")
     criteria: tuple[str, ...]
     root_cause: str
     evidence: tuple[Fact, ...]
