@@ -171,6 +171,7 @@ def coverage(format: FormatOption = Format.TABLE, limit: int = PAGE) -> None:
         "operation": str,
         "outcome": str,
         "code": str,
+        "permission": str,
         "rules": lambda v: f"{len(v)} rules",
         "blinded": lambda v: f"{v} verdicts",
         "unlisted": lambda v: "listing lost" if v else "",

@@ -9,6 +9,9 @@ from weakref import WeakSet
 
 import polars as pl
 
+from stratum_pipeline.kernel.coverage import Outcome
+from stratum_pipeline.kernel.permissions import action
+
 from . import contract as c
 from . import problems
 from .read_model import Queue
@@ -183,11 +186,16 @@ def gaps(queue: Queue, asked: c.GapsQuery, now: datetime) -> c.Gaps:
     )
     total = int(rows["total"][0]) if rows.height else 0
     return c.Gaps(
-        items=tuple(c.Gap.model_validate(row) for row in rows.drop("total").to_dicts()),
+        items=tuple(_gap(row) for row in rows.drop("total").to_dicts()),
         total=total,
         next=following(queue, "gaps", start + rows.height, total),
         snapshot=queue.snapshot,
     )
+
+
+def _gap(row: dict[str, Any]) -> c.Gap:
+    needed = action(row["operation"]) if row["outcome"] == Outcome.DENIED else ""
+    return c.Gap.model_validate(row | {"permission": needed})
 
 
 def following(queue: Queue, of: str, start: int, total: int) -> str:

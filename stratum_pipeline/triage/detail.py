@@ -16,8 +16,8 @@ RELATED = 20
 _FOUND = "SELECT finding_id FROM wide.details WHERE finding_id >= ? AND finding_id < ? LIMIT 2"
 _ROW = f"SELECT {COLUMNS}, resource AS code, root FROM findings WHERE finding_id = ?"
 _MORE = """
-    SELECT d.*, r.rationale, r.remediation, r.breaks, r.criteria, r.facts, a.status AS account_status,
-           a.tags AS account_tags, scanned.at AS account_scanned_at
+    SELECT d.*, r.rationale, r.remediation, r.breaks, r.criteria, r.facts,
+           a.status AS account_status, a.tags AS account_tags, scanned.at AS account_scanned_at
     FROM v1_details d
     LEFT JOIN rules r ON r.rule_id = ?
     LEFT JOIN accounts a ON a.account_id = ?

@@ -226,6 +226,7 @@ class Fake:
             operation="s3:GetBucketPolicy",
             outcome="denied",
             code="AccessDenied",
+            permission="s3:GetBucketPolicy",
             rules=("s3.bucket.public_policy",),
             resources=2,
             unlisted=False,

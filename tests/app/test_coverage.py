@@ -52,6 +52,7 @@ def gap(number: int, module: str = "s3", **changed: Any) -> c.Gap:
         "module": module,
         "operation": "s3:GetBucketPolicy",
         "outcome": "denied",
+        "permission": "s3:ListAllMyBuckets",
         "code": "AccessDenied",
         "rules": ("s3.bucket.public_policy", "s3.bucket.tls_only"),
         "resources": 2,
@@ -196,7 +197,7 @@ def test_more_causes_than_can_be_read_are_counted(serve: Serve, open_page: Open)
 @pytest.mark.parametrize(
     ("missed", "says"),
     [
-        (gap(1), "was denied (AccessDenied). Grant the scanner role"),
+        (gap(1), "was denied (AccessDenied). Grant the scanner role `s3:ListAllMyBuckets`"),
         (gap(1, outcome="throttled", code="Slow"), "was throttled past the retries (Slow)"),
         (gap(1, outcome="error", code="EndpointConnectionError"), "failed (EndpointConnection"),
         (gap(1, unlisted=True, blinded=0), "A listing is lost, resources may be missing"),

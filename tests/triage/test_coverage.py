@@ -174,6 +174,9 @@ def test_gaps_are_ordered_filtered_and_paged(queue: Queue):
         *((False, blinded) for blinded in (5, 5, 2, 1)),
     ]
     assert every[2].unlisted
+    named = {g.operation: g.permission for g in every if g.outcome == "denied"}
+    assert named["s3:ListBuckets"] == "s3:ListAllMyBuckets"
+    assert {g.permission for g in every if g.outcome != "denied"} <= {""}
     joined, cursor = list[c.Gap](), ""
     while True:
         page = gaps(limit=2, cursor=cursor)

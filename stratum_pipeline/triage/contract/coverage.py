@@ -18,6 +18,9 @@ class Gap(Model):
     operation: str = Field(description='"s3:GetBucketPolicy"')
     outcome: Literal["denied", "throttled", "error"]
     code: str = Field(description="as AWS gave it")
+    permission: str = Field(
+        description='IAM action to allow, "s3:ListAllMyBuckets"; "" unless denied'
+    )
     rules: tuple[str, ...] = Field(description="rule ids it leaves blind")
     resources: int = Field(description="resources the call was about; 0 for a listing")
     unlisted: bool = Field(description="a listing failed: resources may be missing altogether")

@@ -39,7 +39,7 @@ def sample(kind: Any) -> Any:
         return {"é": sample(arguments[1])}
     if arguments:  # of a union
         return sample(arguments[0])
-    plain = {str: NASTY, int: 7, bool: True, datetime: AT, date: AT.date()}
+    plain = {str: NASTY, int: 7, float: 2.5, bool: True, datetime: AT, date: AT.date()}
     return plain.get(kind, {"any": [1, None, 2.5, "é"]})
 
 
