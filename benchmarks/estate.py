@@ -163,7 +163,7 @@ def findings(count: int, found: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFr
         console=pl.format("https://console.aws.amazon.com/{}?region={}", "module", "region"),
         cli=pl.format("aws {} put-policy --thing {} --policy file://p", "module", "resource_arn"),
         undo=pl.format("aws {} delete-policy --thing {}", "module", "resource_arn"),
-        monthly_usd=pl.lit(None, pl.Float64),
+        monthly_usd=pl.when(pl.col("module") == "cost").then((roll(16) * 200).round(2)),
         evidence=pl.concat_str(pl.lit(evidence[0]), evidence[1], pl.lit(evidence[2])),
         acknowledged_by=pl.when("acknowledged").then(pl.lit("ann@example.com")),
         acknowledged_at=pl.when("acknowledged").then("opened_at"),

@@ -30,6 +30,7 @@ NARROW = (
     "status_at",
     "verified_at",
     "unverified",
+    "monthly_usd",
 )
 """What lists, filters and counts read; everything else of a finding is in its details."""
 

@@ -47,7 +47,6 @@ def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
     told = {name: row[name] for name in c.Row.model_fields} | {
         **{name: more[name] for name in ("rule_version", "own_severity", "console", "cli")},
         **{name: more[name] or "" for name in _WORDS},
-        "monthly_usd": more["monthly_usd"],
         "criteria": more["criteria"] or (),
         "evidence": _facts(more["evidence"], more["facts"] or []),
         "points": more["points"],

@@ -18,7 +18,8 @@ LEVELS: tuple[c.Severity, ...] = ("critical", "high", "medium", "low")
 
 _SCOPED = """
     mine AS (
-        SELECT f.rowid AS code, f.finding_id, f.severity, f.status, f.suppressed_until
+        SELECT f.rowid AS code, f.finding_id, f.severity, f.status, f.suppressed_until,
+               f.monthly_usd
         FROM findings f LEFT JOIN accounts a USING (account_id) WHERE {scope})
 """
 # What was open at the end of each day before today, of today's severities and scope.
@@ -94,6 +95,7 @@ def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
     ).to_dicts()
     counts = queue.rows(
         mine + "SELECT severity::VARCHAR AS severity, count(*) FILTER (status = 'open') AS open, "
+        "coalesce(sum(monthly_usd) FILTER (status = 'open'), 0) AS monthly_usd, "
         "count(*) FILTER (status = 'suppressed' AND suppressed_until BETWEEN ? AND ?) AS ending "
         "FROM mine GROUP BY ALL",
         *params,
@@ -119,6 +121,7 @@ def overview(queue: Queue, asked: c.ScopeQuery, now: datetime) -> c.Overview:
         unknown=picture.unknown,
         gaps=picture.gaps,
         open=still_open,
+        monthly_usd=round(sum(row["monthly_usd"] for row in counts), 2),
         trend=(*_trend(queue, asked.scope, mine, params, today), *_today(still_open, today)),
         root_causes=tuple(g for g in groups(queue, causes, now).items if g.findings > 1),
         oldest=findings(queue, oldest, now).items if worst else (),

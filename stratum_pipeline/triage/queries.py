@@ -19,6 +19,7 @@ _SORTS = {
     "priority": (_PRIORITY,),
     "severity": (("severity", "t_severity"), _PRIORITY),
     "age": (("opened_at", _TIME),),
+    "cost": (("monthly_usd", "DOUBLE"), _PRIORITY),
     "changed": (("status_at", _TIME),),
     "account": (("account_id", "t_account"),),
     "rule": (("rule_id", "t_rule"),),

@@ -128,7 +128,8 @@ TABLES = (
            f.priority::INTEGER AS priority, f.cause::t_cause AS cause, f.exposed,
            assigned.code AS assignee, acknowledged.code AS acknowledged,
            f.opened_at, f.status_at, f.verified_at, d.suppressed_until,
-           f.unverified::t_unverified AS unverified, d.title::t_title AS title,
+           f.unverified::t_unverified AS unverified,
+           coalesce(f.monthly_usd, 0)::DOUBLE AS monthly_usd, d.title::t_title AS title,
            resource.code AS resource, root.code AS root, coalesce(a.ou, '')::t_unit AS unit
     FROM {findings} f
     JOIN {details} d USING (finding_id)
@@ -158,7 +159,7 @@ VIEWS = {
     "v1_findings": """
         SELECT f.finding_id, f.rule_id, f.module, f.account_id, f.region, f.severity, f.status,
                f.priority, f.cause, f.exposed, assigned.id AS assignee, f.opened_at, f.status_at,
-               f.verified_at, f.unverified, f.title, resource.name AS resource_arn,
+               f.verified_at, f.unverified, f.monthly_usd, f.title, resource.name AS resource_arn,
                nullif(acknowledged.id, '') AS acknowledged_by, f.suppressed_until,
                a.name AS account_name, a.ou
         FROM findings f

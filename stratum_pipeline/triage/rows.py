@@ -13,7 +13,7 @@ from .read_model import Queue
 COLUMNS = """
     finding_id, rule_id, module, title, severity, status, priority, cause, account_id, region,
     resource, exposed, assignee, acknowledged <> 0 AS acknowledged, suppressed_until, opened_at,
-    status_at, verified_at, unverified
+    status_at, verified_at, unverified, monthly_usd
 """
 """What to select of `findings`; what stands beside them is kept."""
 

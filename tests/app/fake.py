@@ -177,6 +177,7 @@ class Fake:
             unknown=0,
             gaps=0,
             open={},
+            monthly_usd=0,
             trend=(),
             root_causes=(),
             oldest=(),
@@ -311,7 +312,7 @@ class Fake:
             cli=f"aws s3api put-public-access-block --bucket {resource}",
             breaks="Whoever relies on public access loses it.",
             undo=f"aws s3api delete-public-access-block --bucket {resource}",
-            monthly_usd=12.5,
+            monthly_usd=12.5 if n % 3 == 0 else 0,
             criteria=("CC6.1", "CC6.6"),
             root_cause=ROOTS.get(rule, ""),
             evidence=(

@@ -166,3 +166,12 @@ def test_it_obeys_the_scope(api: Fake, open_page: Open) -> None:
     open_page("overview", scope="module:s3")
     questions = [question for name, question in api.calls if name == "overview"]
     assert questions[-1] == c.ScopeQuery(scope="module:s3")
+
+
+def test_what_could_be_saved_is_told_where_anything_could(serve: Serve, open_page: Open) -> None:
+    serve(Told())
+    assert "Could be saved" not in metrics(open_page("overview"))
+    serve(Told(monthly_usd=1234.5))
+    app = open_page("overview")
+    assert metrics(app)["Could be saved"] == ("1,234", "USD a month, estimated")
+    assert "sort=cost" in links(app)["Could be saved"]

@@ -36,6 +36,7 @@ def every() -> list[tuple[str, str, float, dict[str, Any]]]:
             over = {"severity": severity, "region": ("", "eu-west-1", "us-east-1")[k % 3]}
             over |= {"exposed": (True, False, None)[(k + n) % 3], "title": f"Titled {k % 2}"}
             over |= {"root_cause": SHARED} if k > 2 else {}
+            over["monthly_usd"] = (None, 12.5, 0.1)[(k + n) % 3]
             found.append((account, "s3", 1 + 20 * k, fail(name, account=account, **over)))
         over = {"severity": "medium", "region": "", "title": "A key is old"}
         found.append((account, "iam", 95, fail("bucket_0", OLD_KEY, account, **over)))

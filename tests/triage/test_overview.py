@@ -101,6 +101,14 @@ def test_what_to_do_first():
     assert [(a.account_id, a.open, a.critical) for a in view.accounts] == [(A, 5, 1)]
 
 
+def test_what_open_findings_cost():
+    world = World()
+    world.scan(1, fail("a", monthly_usd=12.5), fail("b", monthly_usd=30), fail("c"))
+    assert asked(world, hour(2)).monthly_usd == 42.5
+    world.scan(30, fail("b", monthly_usd=30), fail("c"))
+    assert asked(world, hour(31)).monthly_usd == 30
+
+
 def test_nothing_open_has_no_oldest():
     view = asked(World(), hour(1))
     assert (view.oldest, view.root_causes, view.accounts) == ((), (), ())

@@ -93,7 +93,7 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     | st.sampled_from(["policy/", "titled 1", "  open ", " ", "none", "'; DROP TABLE names; --"]),
 }
 filters = st.fixed_dictionaries({}, optional=OPTIONAL)
-sorts = st.sampled_from(["priority", "severity", "age", "changed", "account", "rule"])
+sorts = st.sampled_from(["priority", "severity", "age", "cost", "changed", "account", "rule"])
 
 
 @pytest.fixture(scope="module", params=[0, 2_000], ids=["each time", "once"])
@@ -114,6 +114,7 @@ def test_pages_joined_are_the_whole_list(
         "priority": lambda row: row["priority"],
         "severity": lambda row: (RANK[row["severity"]], row["priority"]),
         "age": lambda row: NOW - row["opened_at"],
+        "cost": lambda row: (row["monthly_usd"] or 0, row["priority"]),
         "changed": lambda row: row["status_at"],
         "account": lambda row: names.index((row["name"] or "\uffff").lower()),
         "rule": lambda row: row["rule_id"],
@@ -232,7 +233,8 @@ def test_a_row(asked: Asked):
     ).items
     (plain,) = [row for row in asked.rows if row["finding_id"] == fid("Bucket-3", account=B)]
     same = set(c.Row.model_fields) & set(plain) - {"assignee"}
-    assert row.model_dump(include=same) == {name: plain[name] for name in same}
+    said = plain | {"monthly_usd": plain["monthly_usd"] or 0}
+    assert row.model_dump(include=same) == {name: said[name] for name in same}
     assert (row.account_name, row.ou) == ("Alpha", "Root/Workloads-X")
     assert row.resource == f"{B}/Bucket-3"
     assert (row.assignee, row.acknowledged, row.status) == ("", False, "suppressed")

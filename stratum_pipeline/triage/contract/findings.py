@@ -50,7 +50,7 @@ FACETS = ("severity", "status", "module", "age", "account", "rule", "region", "a
 
 
 class FindingsQuery(Filter):
-    sort: Literal["priority", "severity", "age", "changed", "account", "rule"] = "priority"
+    sort: Literal["priority", "severity", "age", "cost", "changed", "account", "rule"] = "priority"
     descending: bool = Field(
         default=True, description="worst, oldest or last first; account and rule: Z to A"
     )
@@ -83,6 +83,7 @@ class Row(Model):
     status_at: datetime
     verified_at: datetime | None = Field(description="last time a scan saw it")
     unverified: str = Field(description='why the last scan could not confirm it; "" if it did')
+    monthly_usd: float = Field(description="what it costs a month until fixed; 0: nothing known")
 
 
 class Findings(Model):
@@ -189,7 +190,6 @@ class Finding(Row):
     cli: str = Field(description="the same with the AWS CLI")
     breaks: str = Field(description="what the change may interrupt or cost")
     undo: str = Field(description="how to take it back")
-    monthly_usd: float | None = Field(description="what it costs a month until it is fixed")
     criteria: tuple[str, ...]
     root_cause: str
     evidence: tuple[Fact, ...]

@@ -84,6 +84,7 @@ class Overview(Model):
     unknown: int = Field(description="verdicts that could not be given")
     gaps: int
     open: dict[str, int] = Field(description="by severity")
+    monthly_usd: float = Field(description="what open findings cost a month, by estimate")
     trend: tuple[TrendPoint, ...] = Field(description="up to 90 days")
     root_causes: tuple[Group, ...]
     oldest: tuple[Row, ...] = Field(description="open findings of the worst severity there is")
