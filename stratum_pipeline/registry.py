@@ -9,8 +9,15 @@ MODULES: tuple[Module, ...] = tuple(
     import_module(f"stratum_pipeline.modules.{name}").MODULE
     for name in (
         "iam",
+        "compute",
         "networking",
+        "rds",
         "s3",
+        "dynamodb",
+        "lambda_",
+        "config",
+        "ssm",
+        "cost",
     )
 )
 RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.rules)

@@ -8,14 +8,24 @@ read actions.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-SERVICES = {"s3control": "s3"}
+SERVICES = {
+    "accessanalyzer": "access-analyzer",
+    "s3control": "s3",
+    "elb": "elasticloadbalancing",
+    "elbv2": "elasticloadbalancing",
+}
 
 ACTIONS = {
+    "budgets:DescribeBudgets": "budgets:ViewBudget",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "s3:ListParts": "s3:ListMultipartUploadParts",
     "s3control:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
 }
 

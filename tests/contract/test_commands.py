@@ -14,6 +14,7 @@ from stratum_pipeline.registry import RULES
 
 GLOBAL = {"region", "output", "query", "no-cli-pager", "profile"}
 SERVICES = {"s3api": "s3", "configservice": "config"}  # the CLI's name: the API's
+OTHERWISE = {"ingress": "no-egress"}  # the CLI's name for a switch turned off
 OWN = {("s3", "rm"), ("s3", "cp"), ("configure", "sso")}  # commands that are no one operation
 
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -46,6 +47,7 @@ def check(words: list[str]) -> None:
     assert name in known, f"aws {service} has no {name}"
     shape = known[name].input_shape
     given = [w.removeprefix("--").partition("=")[0] for w in words if w.startswith("--")]
+    given = [OTHERWISE.get(w, w) for w in given]
     members: dict[str, Any] = shape.members if shape else {}
     takes = {xform_name(member, "-"): kind for member, kind in members.items()}
     flags = {f"no-{n}" for n, kind in takes.items() if switch(kind)}

@@ -28,8 +28,21 @@ READ = {"Read", "List"}
 READ_ALL_THE_SAME: dict[str, str] = {}
 """Actions that alter nothing, though AWS files them under another level: which, and why here."""
 
-MOTO_LACKS: set[str] = set()
-"""Operations moto does not implement, whose calls on an empty account are not answered."""
+MOTO_LACKS: set[str] = {
+    *("ec2:DescribeClientVpnEndpoints", "directconnect:DescribeVirtualInterfaces"),  # networking
+    "network-firewall:ListFirewallPolicies",  # networking
+    *("ec2:GetSnapshotBlockPublicAccessState", "ec2:GetImageBlockPublicAccessState"),  # compute
+    *("ec2:GetInstanceMetadataDefaults", "ec2:GetSerialConsoleAccessStatus"),  # compute
+    *("ssm:DescribeInstanceInformation", "ssm:GetServiceSetting", "ssm:ListAssociations"),  # ssm
+    *("rds:DescribeDBEngineVersions", "rds:DescribeDBMajorEngineVersions"),  # rds
+    "backup:ListProtectedResources",  # rds
+    *("accessanalyzer:ListAnalyzers", "rolesanywhere:ListTrustAnchors"),  # iam
+    "iam:ListOrganizationsFeatures",  # iam
+    *("pricing:GetProducts", "ce:GetAnomalyMonitors"),  # cost
+    "compute-optimizer:GetLambdaFunctionRecommendations",  # cost
+    "compute-optimizer:GetEnrollmentStatus",  # cost
+}
+"""Operations moto does not implement: answered here, as AWS answers where there is nothing."""
 
 
 def tables(module: Module) -> list[type[Resource]]:
@@ -39,6 +52,22 @@ def tables(module: Module) -> list[type[Resource]]:
 @cache
 def service(name: str) -> Any:
     return botocore.session.get_session().get_service_model(name)
+
+
+@pytest.fixture(autouse=True)
+def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty lists and structures for MOTO_LACKS."""
+    real: Any = botocore.client.BaseClient._make_api_call  # pyright: ignore[reportAttributeAccessIssue]
+
+    def call(client: Any, operation: str, params: Any) -> Any:
+        model = client.meta.service_model
+        if f"{model.service_name}:{operation}" not in MOTO_LACKS:
+            return real(client, operation, params)
+        empty: dict[str, Any] = {"list": [], "structure": {}, "map": {}}
+        members: dict[str, Any] = model.operation_model(operation).output_shape.members
+        return {n: empty[m.type_name] for n, m in members.items() if m.type_name in empty}
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
 
 
 @each_module
@@ -125,6 +154,18 @@ def estate(aws: None) -> None:
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")
         ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)
+        session().client("rds", region_name=region).create_db_instance(
+            DBInstanceIdentifier="orders", DBInstanceClass="db.t4g.micro", Engine="oracle-ee"
+        )
+        session().client("dynamodb", region_name=region).create_table(
+            TableName="orders",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        session().client("lambda", region_name=region).publish_layer_version(
+            LayerName="common", Content={"ZipFile": b"none"}
+        )
 
 
 @each_module

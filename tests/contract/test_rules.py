@@ -82,7 +82,8 @@ KEYS = {"arn", "account_id", "region"}
 
 def samples(rule: Rule) -> dict[str, list[Any]]:
     """Values worth trying per column name, from the module's tests; "" is for any string."""
-    return import_module(f"tests.modules.{rule.module}.samples").SAMPLES
+    folder = rule.module.replace("lambda", "lambda_")
+    return import_module(f"tests.modules.{folder}.samples").SAMPLES
 
 
 def make_row(rule: Rule, rng: random.Random, i: int) -> dict[str, Any]:
@@ -147,7 +148,8 @@ def verdicts(rule: Rule, rows: list[dict[str, Any]]) -> list[str]:
         for row in rows
     ]
     if int(found.populations["population"].sum()) < len(rows):
-        applies = rule.table.judged(inventory).select("arn", a=rule.when).filter("a")
+        judged = rule.table.judged(inventory).with_columns(scanned_at=pl.lit(SCANNED_AT))
+        applies = judged.select("arn", a=rule.when).filter("a")
         status = [
             s if s != "pass" or row["arn"] in set(applies["arn"]) else "not applicable"
             for s, row in zip(status, rows, strict=True)

@@ -22,6 +22,21 @@ EC2 = {
     "describe_internet_gateways": "InternetGateways",
     "describe_flow_logs": "FlowLogs",
 }
+IAM = {
+    "list_saml_providers": "SAMLProviderList",
+    "list_server_certificates": "ServerCertificateMetadataList",
+}
+OUTSIDE = (
+    ("accessanalyzer", "list_analyzers", "analyzers", "arn"),
+    ("rolesanywhere", "list_trust_anchors", "trustAnchors", "trustAnchorArn"),
+    ("rolesanywhere", "list_profiles", "profiles", "profileArn"),
+)
+REGIONAL = (
+    ("dax", "describe_clusters", "Clusters", "ClusterArn"),
+    ("lambda", "list_event_source_mappings", "EventSourceMappings", "EventSourceMappingArn"),
+    ("lambda", "list_functions", "Functions", "FunctionArn"),
+    ("lambda", "list_layers", "Layers", "LayerArn"),
+)
 BUCKET = (
     "get_bucket_policy",
     "get_bucket_policy_status",
@@ -108,6 +123,8 @@ class Aws:
                 "get_account_password_policy",
                 "get_account_authorization_details",
                 "list_open_id_connect_providers",
+                "list_virtual_mfa_devices",
+                *IAM,
             ):
                 note(account, iam, operation)
             control = self.client(account, "s3control")
@@ -118,6 +135,10 @@ class Aws:
                 for operation in BUCKET:
                     note(account, s3, operation, Bucket=bucket["Name"])
             for region in REGIONS:
+                note(f"{account} {region}", self.client(account, "dynamodb", region), "list_tables")
+                for service, operation, *_ in (*OUTSIDE, *REGIONAL):
+                    client = self.client(account, service, region)
+                    note(f"{account} {region}", client, operation)
                 ec2 = self.client(account, "ec2", region)
                 for operation in EC2:
                     note(f"{account} {region}", ec2, operation)

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from ipaddress import collapse_addresses, ip_network
 from typing import Any
 
@@ -12,14 +14,50 @@ import pytest
 
 from stratum_pipeline import demo
 
-from .listing import EC2, REGIONS, Aws
+from .listing import EC2, IAM, OUTSIDE, REGIONAL, REGIONS, Aws
 
 RULES = {
-    "iam.root": ("access_key", "mfa"),
-    "iam.user": ("mfa", "access_key_age", "unused_credentials", "direct_policy"),
-    "iam.password_policy": ("weak",),
-    "iam.policy": ("full_admin",),
-    "iam.role": ("trust_anyone", "trust_oidc_subject", "workload_administrator"),
+    "iam.root": ("access_key", "central_management", "hardware_mfa", "mfa", "recent_use"),
+    "iam.user": (
+        "access_key_age",
+        "administrator",
+        "direct_policy",
+        "hardware_mfa",
+        "long_lived_key",
+        "mfa",
+        "service_unused",
+        "setup_key",
+        "two_keys",
+        "unused_credentials",
+    ),
+    "iam.group": ("administrator",),
+    "iam.password_policy": ("expiry", "weak"),
+    "iam.policy": (
+        "full_admin",
+        "guard_control",
+        "privilege_escalation",
+        "unattached_full_admin",
+        "unscoped_actions",
+    ),
+    "iam.inline_policy": ("guard_control", "privilege_escalation", "unscoped_actions"),
+    "iam.role": (
+        "administrator",
+        "confused_deputy",
+        "outside",
+        "outside_no_external_id",
+        "outside_wide",
+        "service_unused",
+        "trust_anyone",
+        "trust_oidc_subject",
+        "unused",
+        "workload_administrator",
+    ),
+    "iam.account": ("audit_role", "cloudshell", "federation", "support_role"),
+    "iam.saml_provider": ("expiring",),
+    "iam.server_certificate": ("expiring",),
+    "iam.access_analyzer": ("findings", "off"),
+    "iam.trust_anchor": ("quantum",),
+    "iam.anywhere_profile": ("unrestricted",),
     "s3.account": ("public_access_block",),
     "s3.bucket": (
         "public_policy",
@@ -43,6 +81,39 @@ RULES = {
     "networking.vpc": ("flow_logs", "default_in_use"),
     "networking.flow_log": ("delivery_failed",),
     "networking.subnet": ("auto_public_ip",),
+    "dynamodb.table": (
+        "backup_plan",
+        "confused_deputy",
+        "customer_key",
+        "deletion_protection",
+        "fixed_capacity",
+        "key_inaccessible",
+        "outside_organization",
+        "point_in_time_recovery",
+        "public_policy",
+        "replica_broken",
+    ),
+    "dynamodb.cluster": ("encryption_at_rest", "encryption_in_transit", "multi_az"),
+    "lambda.function": (
+        "code_signing",
+        "confused_deputy",
+        "dead_letters",
+        "environment_key",
+        "multi_az",
+        "open_egress",
+        "outside_layers",
+        "outside_organization",
+        "public_policy",
+        "public_url",
+        "reserved_concurrency",
+        "runtime",
+        "secrets",
+        "tracing",
+        "url_cors",
+    ),
+    "lambda.layer": ("outside_organization", "public_policy"),
+    "lambda.event_source": ("failure_destination",),
+    "lambda.region": ("invocation_records",),
 }
 
 
@@ -76,8 +147,15 @@ def arns(aws: Aws, listing: dict[str, Any]) -> Iterator[str]:
     kinds = {"FlowLogId": "vpc-flow-log", "GroupId": "security-group"}
     for account in aws.scanned:
         details = listing[f"{account} get_account_authorization_details"]
-        for key in ("UserDetailList", "RoleDetailList", "Policies"):
+        for key in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"):
             yield from (item["Arn"] for item in details[key])
+        for operation, key in IAM.items():
+            yield from (item["Arn"] for item in listing[f"{account} {operation}"][key])
+        for region in REGIONS:
+            for _, operation, key, arn in (*OUTSIDE, *REGIONAL):
+                yield from (item[arn] for item in listing[f"{account} {region} {operation}"][key])
+            for name in listing[f"{account} {region} list_tables"]["TableNames"]:
+                yield f"arn:aws:dynamodb:{region}:{aws.id(account)}:table/{name}"
         yield from (f"arn:aws:s3:::{name}" for name in buckets(account, listing))
         for region in REGIONS:
             for operation, key in EC2.items():
@@ -113,6 +191,7 @@ def test_root_users(aws: Aws, listing: Any, planted: Any) -> None:
 def test_users(aws: Aws, listing: Any, planted: Any) -> None:
     """Also the rules on age, whose dates must stay on their side of 90 days."""
     no_mfa, old, unused = set[str](), set[str](), set[str]()
+    app, administrators, pairs = set[str](), set[str](), set[str]()
     limit = (datetime.now(UTC) - timedelta(days=90)).isoformat()
     for account in aws.scanned:
         report = listing[f"{account} get_credential_report"]["Content"].decode()
@@ -125,6 +204,16 @@ def test_users(aws: Aws, listing: Any, planted: Any) -> None:
                 idle = max(made, used.replace("N/A", "")) < limit
                 unused |= {user["arn"]} if idle else set()
                 old |= {user["arn"]} if made < limit and not idle else set()
+            pairs |= {user["arn"]} if user["access_key_2_active"] == "true" else set()
+        devices = listing[f"{account} list_virtual_mfa_devices"]["VirtualMFADevices"]
+        app |= {device["User"]["Arn"] for device in devices}
+        for user in listing[f"{account} get_account_authorization_details"]["UserDetailList"]:
+            held = [p["PolicyName"] for p in user["AttachedManagedPolicies"]]
+            if "AdministratorAccess" in held or any(map(allows_all, inline(user, "User"))):
+                administrators.add(user["Arn"])
+    assert administrators == planted["iam.user.administrator"]
+    assert app == planted["iam.user.hardware_mfa"] | planted["iam.root.hardware_mfa"]
+    assert pairs == planted["iam.user.two_keys"]
     assert no_mfa == planted["iam.user.mfa"]
     assert old == planted["iam.user.access_key_age"]
     assert unused == planted["iam.user.unused_credentials"]
@@ -132,12 +221,19 @@ def test_users(aws: Aws, listing: Any, planted: Any) -> None:
 
 def test_roles_and_policies(aws: Aws, listing: Any, planted: Any) -> None:
     anyone, oidc, administrators, full = set[str](), set[str](), set[str](), set[str]()
+    escalating, written, outside = set[str](), set[str](), set[str]()
+    ours = {account.id for account in aws.organization.accounts}
     for account in aws.scanned:
         details = listing[f"{account} get_account_authorization_details"]
         for policy in details["Policies"]:
             if ":aws:policy/" not in policy["Arn"] and policy["AttachmentCount"]:
                 documents = [v["Document"] for v in policy["PolicyVersionList"]]
                 full |= {policy["Arn"]} if any(map(allows_all, documents)) else set()
+                escalating |= {policy["Arn"]} if any(map(escalates, documents)) else set()
+        for kind in ("User", "Group", "Role"):
+            for holder in details[f"{kind}DetailList"]:
+                if any(map(escalates, inline(holder, kind))):
+                    written.add(holder["Arn"].rpartition("/")[2])
         for role in details["RoleDetailList"]:
             (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
             principal, condition = trust["Principal"], json.dumps(trust.get("Condition"))
@@ -146,15 +242,53 @@ def test_roles_and_policies(aws: Aws, listing: Any, planted: Any) -> None:
             if "Federated" in principal and ":sub" not in condition:
                 oidc.add(role["Arn"])
             held = [p["PolicyName"] for p in role["AttachedManagedPolicies"]]
-            inline = [p["PolicyDocument"] for p in role["RolePolicyList"]]
             if "Service" in principal and (
-                "AdministratorAccess" in held or any(map(allows_all, inline))
+                "AdministratorAccess" in held or any(map(allows_all, inline(role, "Role")))
             ):
                 administrators.add(role["Arn"])
+            foreign = set(re.findall(r"\d{12}", json.dumps(principal.get("AWS", "")))) - ours
+            if foreign and {"AdministratorAccess", "PowerUserAccess", "ReadOnlyAccess"} & {*held}:
+                outside.add(role["Arn"])
     assert anyone == planted["iam.role.trust_anyone"]
     assert oidc == planted["iam.role.trust_oidc_subject"]
     assert administrators == planted["iam.role.workload_administrator"]
     assert full == planted["iam.policy.full_admin"]
+    assert outside == planted["iam.role.outside_wide"]
+    assert escalating == planted["iam.policy.privilege_escalation"]
+    holders = {arn.split("/")[-2] for arn in planted["iam.inline_policy.privilege_escalation"]}
+    assert written == holders
+
+
+CLASSIC = (
+    *(
+        {f"iam:{verb}{who}policy"}
+        for verb in ("attach", "put")
+        for who in ("user", "group", "role")
+    ),
+    *({f"iam:{name}"} for name in ("createpolicyversion", "updateassumerolepolicy")),
+    *({f"iam:{name}"} for name in ("createaccesskey", "createloginprofile", "addusertogroup")),
+    {"iam:passrole", "ec2:runinstances"},
+    {"iam:passrole", "lambda:createfunction"},
+    {"iam:passrole", "cloudformation:createstack"},
+    {"lambda:updatefunctioncode"},
+)
+
+
+def escalates(document: Any) -> bool:
+    """Whether a document opens one of the classic ways to administrator, short of everything."""
+    allowed: list[str] = []
+    for statement in document["Statement"]:
+        resource = statement["Resource"]
+        if statement["Effect"] == "Allow" and "Condition" not in statement:
+            wide = resource == "*" or str(resource).endswith(":role/*")
+            action = statement.get("Action", [])
+            allowed += ([action] if isinstance(action, str) else action) if wide else []
+    ways = (all(any(fnmatchcase(a, p.lower()) for p in allowed) for a in way) for way in CLASSIC)
+    return not allows_all(document) and any(ways)
+
+
+def inline(holder: Any, kind: str) -> list[Any]:
+    return [p["PolicyDocument"] for p in holder.get(f"{kind}PolicyList", ())]
 
 
 def allows_all(document: Any) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -174,3 +175,18 @@ def test_wrong_credentials_and_settings_end_with_a_sentence(scanned, monkeypatch
 def test_priorities_are_in_order(scanned):
     frame = pl.DataFrame({"priority": [f["priority"] for f in listing("findings")]})
     assert frame["priority"].is_sorted(descending=True)
+
+
+def test_what_holds_a_secret_is_found_and_the_secret_stored_nowhere(scanned):
+    organization, first, second, folder = scanned
+    judged = {t["rule_id"] for t in organization.truth if "secret" in t["rule_id"]}
+    assert {rule.split(".")[0] for rule in judged} == {"compute", "lambda", "ssm"}
+    kept = [first.output, second.output]
+    for path in filter(Path.is_file, folder.rglob("*")):
+        if path.suffix == ".parquet":
+            kept.append(pl.read_parquet(path).write_json())
+        else:
+            kept.append(path.read_bytes().decode(errors="replace"))
+    everything = "\n".join(kept)
+    for secret in demo.SECRETS:
+        assert secret not in everything

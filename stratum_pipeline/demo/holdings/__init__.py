@@ -1,9 +1,9 @@
-"""What accounts hold besides identities, networks and buckets: a file per module.
+"""What accounts hold besides identities, VPCs and buckets: a file per module.
 
 Each has `furnish(at)`, which is called for every account after `estate` has built the rest:
 first what is configured well everywhere, then, by account, the exceptions of truth/<module>.csv.
 """
 
-from . import compute, config, cost, dynamodb, lambda_, rds, ssm
+from . import compute, config, cost, dynamodb, lambda_, networking, rds, ssm
 
-ALL = (compute, rds, dynamodb, lambda_, config, ssm, cost)
+ALL = (networking, compute, rds, dynamodb, lambda_, config, ssm, cost)

@@ -4,11 +4,15 @@ import csv
 import io
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
+from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.iam.exceptions import ReportNotPresentException
 from moto.iam.models import AWSManagedPolicy, IAMBackend, Policy
 from moto.iam.responses import IamResponse
+
+from ..accounts import MANAGEMENT
 
 
 def apply() -> None:
@@ -21,6 +25,10 @@ def apply() -> None:
     moto = IamResponse
     moto.get_credential_report = credential_report
     moto.get_account_authorization_details = account_authorization_details
+    moto.list_server_certificates = list_server_certificates
+    moto.list_organizations_features = list_organizations_features
+    moto.generate_service_last_accessed_details = generate_service_last_accessed_details
+    moto.get_service_last_accessed_details = get_service_last_accessed_details
 
 
 AWS_MANAGED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -33,6 +41,12 @@ AWS_MANAGED: dict[str, tuple[str, dict[str, Any]]] = {
         "ANPAILL3HVNFSB6DCOWYQ",
         {"Action": ["ec2:Describe*", "iam:Get*", "iam:List*", "s3:Get*", "s3:List*"]},
     ),
+    "SecurityAudit": (
+        "ANPAIX2T3QCXHR2OGGCTO",
+        {"Action": ["ec2:Describe*", "iam:Get*", "iam:List*", "s3:GetBucket*"]},
+    ),
+    "AWSSupportAccess": ("ANPAJSNKQX2OW67GF4S7E", {"Action": "support:*"}),
+    "AWSCloudShellFullAccess": ("ANPAZKAPJZG4HFSLN3CZQ", {"Action": "cloudshell:*"}),
 }
 """Those in use here: AWS's id of each, and the gist of its statement."""
 
@@ -88,6 +102,63 @@ def account_authorization_details(self: Any) -> ActionResult:
     )
 
 
+def list_server_certificates(self: Any) -> ActionResult:
+    """moto has every certificate expire on the same day of 2012, under one id."""
+    return ActionResult(
+        {
+            "ServerCertificateMetadataList": [
+                {
+                    "ServerCertificateName": certificate.cert_name,
+                    "Path": certificate.path,
+                    "Arn": certificate.arn,
+                    "ServerCertificateId": f"ASCA{uuid5(NAMESPACE_URL, certificate.arn).hex[:16]}",
+                    "Expiration": certificate.expires_at,
+                }
+                for certificate in self.backend.list_server_certificates()
+            ],
+            "IsTruncated": False,
+        }
+    )
+
+
+class NotTheManagementAccount(ServiceException):
+    code = "AccountNotManagementOrDelegatedAdministratorException"
+
+
+def list_organizations_features(self: Any) -> ActionResult:
+    """moto lacks it. Privileged sessions are on here, removal of members' credentials is not."""
+    if self.current_account != MANAGEMENT.id:
+        raise NotTheManagementAccount("The account is not the management account.")
+    return ActionResult({"EnabledFeatures": ["RootSessions"]})
+
+
+SERVICE_USE: dict[str, dict[str, datetime | None]] = {}
+"""When an identity last used a service, by ARN and namespace; None for never."""
+
+
+def generate_service_last_accessed_details(self: Any) -> ActionResult:
+    """moto lacks it."""
+    return ActionResult({"JobId": str(uuid5(NAMESPACE_URL, self._get_param("Arn")))})
+
+
+def get_service_last_accessed_details(self: Any) -> ActionResult:
+    """moto lacks it."""
+    job = self._get_param("JobId")
+    used = next((u for arn, u in SERVICE_USE.items() if str(uuid5(NAMESPACE_URL, arn)) == job), {})
+    return ActionResult(
+        {
+            "JobStatus": "COMPLETED",
+            "JobCreationDate": datetime.now(UTC),
+            "JobCompletionDate": datetime.now(UTC),
+            "ServicesLastAccessed": [
+                {"ServiceName": name.title(), "ServiceNamespace": name}
+                | ({"LastAuthenticated": when} if when else {})
+                for name, when in used.items()
+            ],
+        }
+    )
+
+
 KEY_COLUMNS = ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")
 REPORT_COLUMNS = (
     *("user", "arn", "user_creation_time"),
@@ -121,9 +192,11 @@ def credential_report(self: Any) -> ActionResult:
 def _root(iam: Any) -> list[str]:
     born, summary = "2020-01-01T00:00:00+00:00", iam.account_summary.summary_map
     key = ("true", born, *NO_KEY[2:]) if summary["AccountAccessKeysPresent"] else NO_KEY
+    signed_in: datetime | None = getattr(iam.account_summary, "root_signed_in", None)
     return [
         *("<root_account>", f"arn:aws:iam::{iam.account_id}:root", born),
-        *("not_supported", "no_information", "not_supported", "not_supported"),
+        *("not_supported", _date(signed_in) if signed_in else "no_information"),
+        *("not_supported", "not_supported"),
         _flag(summary["AccountMFAEnabled"]),
         *(*key, *NO_KEY, *NO_CERTIFICATES),
     ]

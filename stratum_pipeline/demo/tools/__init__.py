@@ -5,6 +5,7 @@ list of exceptions. Every call goes through boto3 to moto, in this process.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..accounts import Account
 from .identity import Identity
@@ -31,9 +32,13 @@ class Workshop:
     def s3(self) -> Storage:
         return Storage(self.account)
 
-    def network(self, name: str, region: str, logs: str = "kept") -> Network:
+    def network(self, name: str, region: str, logs: str = "kept", **options: Any) -> Network:
         """A new VPC; see `Network.build`."""
-        return Network.build(self.account, self._mine, name, region, logs)
+        return Network.build(self.account, self._mine, name, region, logs, **options)
+
+    def known_network(self, name: str, region: str) -> Network:
+        """A VPC that `network` made before."""
+        return Network.known(self.account, self._mine, name, region)
 
     def default_network(self, region: str) -> Network:
         """The region's default VPC, which accounts here start without."""

@@ -1,15 +1,17 @@
-"""EC2: a VPC, and the groups, interfaces and instances in it."""
+"""EC2: a VPC, and the groups, interfaces, endpoints and instances in it."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from ..accounts import Account
-from .core import Json, api
+from .core import Json, api, policy
 
 IMAGE = "ami-0abcdef1234567890"
 WORLD = ("0.0.0.0/0", "::/0")
 HALVES = ("0.0.0.0/1", "128.0.0.0/1")
 """The world again, in a form that a search for 0.0.0.0/0 doesn't find."""
+FIREWALL_SERVICE = "vpce-svc-0a1b2c3d4e5f60718"
+"""Behind it stand the firewalls that inspect what enters and leaves."""
 
 
 def tcp(port: int, *sources: str) -> Json:
@@ -48,25 +50,42 @@ class Network:
 
     @classmethod
     def build(
-        cls, account: Account, names: dict[str, str], name: str, region: str, logs: str = "kept"
+        cls,
+        account: Account,
+        names: dict[str, str],
+        name: str,
+        region: str,
+        logs: str = "kept",
+        *,
+        cidr: str = "10.0.0.0/16",
+        endpoints: bool = True,
     ) -> "Network":
-        """A VPC with a public and a private subnet, and flow logs: kept | failing | none.
+        """A VPC with a public and two private subnets, and flow logs: kept | failing | none.
 
-        They are named <name>, <name>-public, <name>-private, <name>-default and <name>-logs.
+        They are named <name>, <name>-public, <name>-private, <name>-private-b, <name>-default
+        and <name>-logs; with `endpoints` there are <name>-ec2, <name>-firewall and their group
+        <name>-endpoints. The default group allows nothing, and the network ACL, <name>-acl,
+        keeps SSH and RDP out.
         """
         ec2 = api(account, "ec2", region)
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", **_tags("vpc", name))["Vpc"]["VpcId"]
-        public, private = (
+        vpc = ec2.create_vpc(CidrBlock=cidr, **_tags("vpc", name))["Vpc"]["VpcId"]
+        public, private, spare = (
             ec2.create_subnet(
                 VpcId=vpc,
-                CidrBlock=f"10.0.{third}.0/24",
-                AvailabilityZone=f"{region}a",
+                CidrBlock=cidr.replace(".0.0/16", f".{third}.0/24"),
+                AvailabilityZone=f"{region}{zone}",
                 **_tags("subnet", f"{name}-{side}"),
             )["Subnet"]["SubnetId"]
-            for third, side in enumerate(("public", "private"))
+            for third, (side, zone) in enumerate(
+                (("public", "a"), ("private", "a"), ("private-b", "b"))
+            )
         )
         made = cls._of(account, names, name, region, vpc, public, private)
+        names[f"{name}-private-b"] = spare
         made._open_to_internet(name)
+        made._close_defaults(name)
+        if endpoints:
+            made._endpoints(name, cidr)
         if logs != "none":
             made._log_flows(name, failing=logs == "failing")
         return made
@@ -78,6 +97,12 @@ class Network:
         vpc = ec2.create_default_vpc()["Vpc"]["VpcId"]
         subnets = [s["SubnetId"] for s in ec2.describe_subnets(**_in(vpc))["Subnets"]]
         return cls._of(account, names, "default-vpc", region, vpc, subnets[0], subnets[1])
+
+    @classmethod
+    def known(cls, account: Account, names: dict[str, str], name: str, region: str) -> "Network":
+        """One that was built before."""
+        sides = (names[f"{name}-{side}"] for side in ("public", "private", "default"))
+        return cls(account, names, region, names[name], *sides)
 
     @classmethod
     def _of(
@@ -114,6 +139,56 @@ class Network:
             RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id
         )
         self.api.associate_route_table(RouteTableId=table_id, SubnetId=self.public)
+
+    def _close_defaults(self, name: str) -> None:
+        """The default group and network ACL, as they come, let everything through."""
+        anything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        self.api.revoke_security_group_egress(GroupId=self.default_group, IpPermissions=[anything])
+        (acl,) = self.api.describe_network_acls(**_in(self.vpc))["NetworkAcls"]
+        self.names[f"{name}-acl"] = acl["NetworkAclId"]
+        for number, port in enumerate((22, 3389), 1):
+            self.api.create_network_acl_entry(
+                NetworkAclId=acl["NetworkAclId"],
+                RuleNumber=number,
+                Protocol="6",
+                PortRange={"From": port, "To": port},
+                CidrBlock="0.0.0.0/0",
+                RuleAction="deny",
+                Egress=False,
+            )
+
+    def open_network_acl(self, name: str) -> None:
+        """Let SSH and RDP in again."""
+        for number in (1, 2):
+            self.api.delete_network_acl_entry(
+                NetworkAclId=self.names[f"{name}-acl"], RuleNumber=number, Egress=False
+            )
+
+    def _endpoints(self, name: str, cidr: str) -> None:
+        """To the EC2 API, for the account's own principals, and to the firewalls."""
+        group = self.group(f"{name}-endpoints", tcp(443, cidr))
+        own = {"StringEquals": {"aws:PrincipalAccount": self.account.id}}
+        self.endpoint(
+            f"{name}-ec2",
+            f"com.amazonaws.{self.region}.ec2",
+            VpcEndpointType="Interface",
+            SubnetIds=[self.private, self.names[f"{name}-private-b"]],
+            SecurityGroupIds=[group],
+            PolicyDocument=policy(
+                {"Principal": "*", "Action": "*", "Resource": "*", "Condition": own}
+            ),
+        )
+        self.endpoint(
+            f"{name}-firewall",
+            f"com.amazonaws.vpce.{self.region}.{FIREWALL_SERVICE}",
+            VpcEndpointType="GatewayLoadBalancer",
+            SubnetIds=[self.public],
+        )
+
+    def endpoint(self, name: str, service: str, **options: Any) -> None:
+        self.names[name] = self.api.create_vpc_endpoint(
+            VpcId=self.vpc, ServiceName=service, **options, **_tags("vpc-endpoint", name)
+        )["VpcEndpoint"]["VpcEndpointId"]
 
     def _log_flows(self, name: str, *, failing: bool) -> None:
         """To the account's log bucket; or, failing, to a log group that isn't there."""

@@ -1,4 +1,4 @@
-"""AWS IAM: users, roles, customer managed policies, the root user, the password policy."""
+"""AWS IAM: users, groups, roles, policies, the root user, federation, ways in from outside."""
 
 from stratum_pipeline.kernel.module import Module
 

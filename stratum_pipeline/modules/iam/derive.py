@@ -4,6 +4,7 @@ Sources: the IAM User Guide on principals, condition operators and the condition
 web identity federation; the Cognito Developer Guide on trust in identity pools.
 """
 
+import json
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -59,6 +60,45 @@ SHARED = frozenset(
 )
 """OIDC providers from which anyone can obtain a token."""
 
+SOURCED = frozenset(
+    {
+        "amplify",
+        "bedrock",
+        "bedrock-agentcore",
+        "codebuild",
+        "cognito-idp",
+        "comprehend",
+        "config",
+        "dms",
+        "ecs-tasks",
+        "elasticmapreduce",
+        "events",
+        "export.rds",
+        "firehose",
+        "fis",
+        "iot",
+        "kinesisanalytics",
+        "logs",
+        "monitoring.rds",
+        "pipes",
+        "sagemaker",
+        "scheduler",
+        "ssm",
+        "states",
+        "transcribe",
+        "transfer",
+        "vpc-flow-logs",
+    }
+)
+"""Services whose guides ask for aws:SourceAccount or aws:SourceArn in the trust of their roles.
+
+Others, EC2 and Lambda among them, send neither: a condition on it would lock them out.
+"""
+
+SERVICE = re.compile(r"(.+?)(\.[a-z]{2}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?")
+SOURCES = frozenset({"aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths"})
+"""Keys by which a service says for whom it acts."""
+
 SUBJECTS = frozenset({"repository", "sub"})  # structured: "repo:owner/name:ref:..."
 IDENTIFIERS = frozenset({"enterprise_id", "repository_id"})  # GitHub's, since January 2026
 TENANTS = {
@@ -109,10 +149,15 @@ def trust_oidc_shared(parsed: list[Statement]) -> bool:
 def trust_compute(parsed: list[Statement]) -> bool:
     """Whether code running in a compute service may get the role's credentials."""
     return any(
-        (_speaks_of(s, "sts:assumerole") and not COMPUTE.isdisjoint(s["principals"]))
-        or (_speaks_of(s, WEB_IDENTITY) and any(map(_is_cluster, s["principals"])))
+        (speaks_of(s, "sts:assumerole") and not COMPUTE.isdisjoint(s["principals"]))
+        or (speaks_of(s, WEB_IDENTITY) and any(map(_is_cluster, s["principals"])))
         for s in allows(parsed)
     )
+
+
+def trust_services(parsed: list[Statement]) -> bool:
+    """Whether a service that would say for whom it acts is trusted whoever that is."""
+    return _admits(parsed, "sts:assumerole", _is_sourced, lambda s: pinned(s, SOURCES))
 
 
 def full_admin(parsed: list[Statement]) -> bool:
@@ -127,29 +172,58 @@ def full_admin(parsed: list[Statement]) -> bool:
     ]
     allowed = [a for s in grants if not s["not_action"] for a in s["actions"]]
     return any(set(a) <= set("*:") for a in allowed) or any(
-        s["not_action"] and all(_includes(allowed, a) for a in s["actions"]) for s in grants
+        s["not_action"] and all(takes_in(allowed, a) for a in s["actions"]) for s in grants
     )
 
 
-def any_full_admin(raw: pl.DataFrame, inline: str = "inline_policies") -> pl.Expr:
-    """`full_admin` of any of a row's inline policies; each distinct document is read once."""
+ADMINISTRATOR = r"^arn:[a-z-]+:iam::aws:policy/(AdministratorAccess|IAMFullAccess)$"
+"""AWS's policies that are administrator, or can make themselves so."""
+
+
+def administrator(raw: pl.DataFrame) -> pl.Expr:
+    """Whether a policy of a row's own, attached or inline, lets it do anything.
+
+    A customer managed policy that does is a finding of its own. Each distinct inline document
+    is read once.
+    """
     documents: list[str] = (
-        raw[inline].explode().struct.field("document").drop_nulls().unique().to_list()
+        raw["inline_policies"].explode().struct.field("document").drop_nulls().unique().to_list()
     )
     parsed = [statements(document) for document in documents]
     verdicts = [None if p is None else full_admin(p) for p in parsed]
-    judged = each("document").replace_strict(
+    inline = each("document").replace_strict(
         documents or [""], verdicts or [False], default=None, return_dtype=pl.Boolean
     )
-    return some(pl.col(inline), judged)
+    attached = some(pl.col("attached_policies"), pl.element().str.contains(ADMINISTRATOR))
+    return attached | some(pl.col("inline_policies"), inline)
 
 
+def unbounded() -> pl.Expr:
+    """Whether no permissions boundary holds a row: there is none, or it allows everything."""
+    boundary = pl.col("boundary")
+    return (boundary == "") | boundary.str.contains(ADMINISTRATOR)
+
+
+def idle_since() -> pl.Expr:
+    """The least recent use in `service_use`; null where there is none, or one is unknown."""
+    used = pl.col("service_use").list.eval(each("last_used"))
+    return pl.when(~some(used, pl.element().is_null())).then(used.list.min())
+
+
+def without_external_id(raw: pl.DataFrame) -> pl.Series:
+    """`trust` less the statements that ask for an external id, as JSON; unread ones unchanged."""
+    documents: list[str] = raw["trust"].drop_nulls().unique().to_list()
+    less = {document: _unheld(document) for document in documents}
+    return pl.Series("unheld", [less.get(trust) for trust in raw["trust"]], pl.String)
+
+
+EXTERNAL_ID = frozenset({"sts:externalid"})
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 
 
 def _admits(parsed: list[Statement], action: str, who: Callable[[str], bool], pins: Test) -> bool:
     """Whether `action` is open to principals that are `who`, held by no condition that `pins`."""
-    about = [s for s in parsed if _speaks_of(s, action)]
+    about = [s for s in parsed if speaks_of(s, action)]
     denied = any(
         _shuts_out(s, pins) for s in about if s["effect"] == "Deny" and "*" in s["principals"]
     )
@@ -172,14 +246,29 @@ def _shuts_out(denial: Statement, pins: Test) -> bool:
     return pins({"conditions": [conditions[0] | {"test": turned}]})
 
 
-def _speaks_of(statement: Statement, action: str) -> bool:
+def speaks_of(statement: Statement, action: str) -> bool:
     named = any(fnmatchcase(action, pattern) for pattern in statement["actions"])
     return named != statement["not_action"]
 
 
-def _includes(allowed: list[str], pattern: str) -> bool:
+def takes_in(allowed: list[str], pattern: str) -> bool:
     """Whether one of `allowed` takes in all that `pattern` does."""
     return any("?" not in wider and fnmatchcase(pattern, wider) for wider in allowed)
+
+
+def _is_sourced(principal: str) -> bool:
+    service = SERVICE.fullmatch(principal)
+    return service is not None and service[1] in SOURCED
+
+
+def _unheld(document: str) -> str:
+    """`document` without the statements that hold the caller to an external id."""
+    parsed = statements(document)
+    if not parsed:
+        return document
+    listed: Any = json.loads(document)["Statement"]
+    pairs = zip(listed if isinstance(listed, list) else [listed], parsed, strict=True)
+    return json.dumps({"Statement": [raw for raw, s in pairs if not pinned(s, EXTERNAL_ID)]})
 
 
 def _provider(principal: str) -> str:

@@ -1,4 +1,4 @@
-"""Amazon VPC: what can reach what, and whether anyone would see it."""
+"""Networks: what can reach what, through what, and whether anyone would see it."""
 
 from stratum_pipeline.kernel.module import Module
 
@@ -8,7 +8,7 @@ from .rules import RULES
 
 MODULE = Module(
     name="networking",
-    doc="Amazon VPC: security groups and who they let in, flow logs, default networks.",
+    doc="Amazon VPC and what stands before it: groups, routes, endpoints, VPNs, load balancers.",
     collectors=COLLECTORS,
     rules=RULES,
     correlations=CORRELATIONS,

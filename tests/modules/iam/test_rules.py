@@ -9,8 +9,8 @@ from stratum_pipeline.kernel.coverage import Coverage
 from stratum_pipeline.kernel.evaluate import Verdicts, evaluate
 from stratum_pipeline.kernel.rule import Rule
 from stratum_pipeline.kernel.table import NEVER
-from stratum_pipeline.modules.iam import rules
 from stratum_pipeline.modules.iam.inventory import Roles
+from stratum_pipeline.modules.iam.rules import account, policies, roles, users
 
 from ...conftest import SCANNED_AT
 from .samples import (
@@ -51,6 +51,11 @@ NONE = datetime.fromisoformat(NEVER)
 NO_KEYS = key(1, False, NONE, NONE) | key(2, False, NONE, NONE)
 NO_PASSWORD = password(False, NONE, NONE)
 IDLE = NO_PASSWORD | NO_KEYS
+STRONG = dict.fromkeys(("lowercase", "numbers", "symbols", "uppercase"), True) | {
+    "exists": True,
+    "minimum_length": 14,
+    "reuse_prevention": 24,
+}
 ROLE = {"path": "/", "boundary": "", "attached_policies": [], "inline_policies": []}
 RUNS = ROLE | {"trust": document(EC2)}
 INLINE_ADMIN = [{"name": "read", "document": READS}, {"name": "all", "document": document(allow())}]
@@ -72,139 +77,147 @@ def verdict(rule: Rule, row: Row) -> str:
 @pytest.mark.parametrize(
     ("rule", "row", "expected"),
     [
-        (rules.root_access_key, {"access_keys": True}, "fail"),
-        (rules.root_access_key, {"access_keys": False}, "pass"),
-        (rules.root_access_key, {"access_keys": None}, "unknown"),
-        (rules.root_mfa, {"mfa": False, "password": True}, "fail"),
-        (rules.root_mfa, {"mfa": True, "password": True}, "pass"),
-        (rules.root_mfa, {"mfa": False, "password": False}, "pass"),  # removed centrally
-        (rules.root_mfa, {"mfa": False, "password": None}, "unknown"),
-        (rules.root_mfa, {"mfa": None, "password": True}, "unknown"),
-        (rules.user_mfa, {"console_password": True, "mfa_active": False}, "fail"),
-        (rules.user_mfa, {"console_password": True, "mfa_active": True}, "pass"),
-        (rules.user_mfa, {"console_password": False, "mfa_active": False}, "pass"),
-        (rules.user_mfa, {"console_password": False, "mfa_active": None}, "pass"),
-        (rules.user_mfa, {"console_password": None, "mfa_active": False}, "unknown"),
-        (rules.user_access_key_age, NO_KEYS, "pass"),
-        (rules.user_access_key_age, NO_KEYS | key(1, True, ago(90), ago(1)), "pass"),
-        (rules.user_access_key_age, NO_KEYS | key(1, True, ago(91), ago(1)), "fail"),
-        (rules.user_access_key_age, NO_KEYS | key(2, True, ago(400), ago(90)), "fail"),
-        (rules.user_access_key_age, NO_KEYS | key(2, False, ago(400), ago(1)), "pass"),
-        (rules.user_access_key_age, NO_KEYS | key(1, True, ago(400), NONE), "pass"),  # unused
-        (rules.user_access_key_age, NO_KEYS | key(1, True, None, ago(1)), "unknown"),
-        (rules.user_access_key_age, NO_KEYS | key(1, None, ago(91), ago(1)), "unknown"),
+        (account.root_access_key, {"access_keys": True}, "fail"),
+        (account.root_access_key, {"access_keys": False}, "pass"),
+        (account.root_access_key, {"access_keys": None}, "unknown"),
+        (account.root_mfa, {"mfa": False, "password": True}, "fail"),
+        (account.root_mfa, {"mfa": True, "password": True}, "pass"),
+        (account.root_mfa, {"mfa": False, "password": False}, "pass"),  # removed centrally
+        (account.root_mfa, {"mfa": False, "password": None}, "unknown"),
+        (account.root_mfa, {"mfa": None, "password": True}, "unknown"),
+        (users.user_mfa, {"console_password": True, "mfa_active": False}, "fail"),
+        (users.user_mfa, {"console_password": True, "mfa_active": True}, "pass"),
+        (users.user_mfa, {"console_password": False, "mfa_active": False}, "pass"),
+        (users.user_mfa, {"console_password": False, "mfa_active": None}, "pass"),
+        (users.user_mfa, {"console_password": None, "mfa_active": False}, "unknown"),
+        (users.user_access_key_age, NO_KEYS, "pass"),
+        (users.user_access_key_age, NO_KEYS | key(1, True, ago(90), ago(1)), "pass"),
+        (users.user_access_key_age, NO_KEYS | key(1, True, ago(91), ago(1)), "fail"),
+        (users.user_access_key_age, NO_KEYS | key(2, True, ago(400), ago(90)), "fail"),
+        (users.user_access_key_age, NO_KEYS | key(2, False, ago(400), ago(1)), "pass"),
+        (users.user_access_key_age, NO_KEYS | key(1, True, ago(400), NONE), "pass"),  # unused
+        (users.user_access_key_age, NO_KEYS | key(1, True, None, ago(1)), "unknown"),
+        (users.user_access_key_age, NO_KEYS | key(1, None, ago(91), ago(1)), "unknown"),
         (
-            rules.user_access_key_age,
+            users.user_access_key_age,
             key(1, None, None, None) | key(2, True, ago(91), ago(1)),
             "fail",
         ),
-        (rules.user_unused_credentials, IDLE, "pass"),
-        (rules.user_unused_credentials, IDLE | key(1, True, ago(400), ago(91)), "fail"),
-        (rules.user_unused_credentials, IDLE | key(1, True, ago(400), ago(90)), "pass"),
-        (rules.user_unused_credentials, IDLE | key(2, True, ago(91), NONE), "fail"),
-        (rules.user_unused_credentials, IDLE | key(2, True, ago(90), NONE), "pass"),
-        (rules.user_unused_credentials, IDLE | key(2, False, ago(400), NONE), "pass"),
-        (rules.user_unused_credentials, IDLE | password(True, ago(400), ago(91)), "fail"),
-        (rules.user_unused_credentials, IDLE | password(True, ago(400), NONE), "fail"),
-        (rules.user_unused_credentials, IDLE | password(True, ago(5), NONE), "pass"),
-        (rules.user_unused_credentials, IDLE | password(True, ago(400), None), "unknown"),
-        (rules.user_unused_credentials, IDLE | password(True, ago(5), None), "pass"),
-        (rules.user_unused_credentials, IDLE | password(None, ago(400), ago(400)), "unknown"),
-        (rules.user_direct_policy, {"attached_policies": [], "inline_policies": []}, "pass"),
-        (rules.user_direct_policy, {"attached_policies": [READ_ONLY]}, "fail"),
+        (users.user_unused_credentials, IDLE, "pass"),
+        (users.user_unused_credentials, IDLE | key(1, True, ago(400), ago(91)), "fail"),
+        (users.user_unused_credentials, IDLE | key(1, True, ago(400), ago(90)), "pass"),
+        (users.user_unused_credentials, IDLE | key(2, True, ago(91), NONE), "fail"),
+        (users.user_unused_credentials, IDLE | key(2, True, ago(90), NONE), "pass"),
+        (users.user_unused_credentials, IDLE | key(2, False, ago(400), NONE), "pass"),
+        (users.user_unused_credentials, IDLE | password(True, ago(400), ago(91)), "fail"),
+        (users.user_unused_credentials, IDLE | password(True, ago(400), NONE), "fail"),
+        (users.user_unused_credentials, IDLE | password(True, ago(5), NONE), "pass"),
+        (users.user_unused_credentials, IDLE | password(True, ago(400), None), "unknown"),
+        (users.user_unused_credentials, IDLE | password(True, ago(5), None), "pass"),
+        (users.user_unused_credentials, IDLE | password(None, ago(400), ago(400)), "unknown"),
+        (users.user_direct_policy, {"attached_policies": [], "inline_policies": []}, "pass"),
+        (users.user_direct_policy, {"attached_policies": [READ_ONLY]}, "fail"),
         (
-            rules.user_direct_policy,
+            users.user_direct_policy,
             {"attached_policies": [], "inline_policies": [{"name": "own", "document": READS}]},
             "fail",
         ),
-        (rules.user_direct_policy, {"attached_policies": []}, "unknown"),
+        (users.user_direct_policy, {"attached_policies": []}, "unknown"),
         (
-            rules.password_policy_weak,
-            {"exists": True, "minimum_length": 14, "reuse_prevention": 24},
+            account.password_policy_weak,
+            STRONG | {"minimum_length": 14, "reuse_prevention": 24},
             "pass",
         ),
         (
-            rules.password_policy_weak,
-            {"exists": True, "minimum_length": 13, "reuse_prevention": 24},
+            account.password_policy_weak,
+            STRONG | {"minimum_length": 13, "reuse_prevention": 24},
             "fail",
         ),
         (
-            rules.password_policy_weak,
-            {"exists": True, "minimum_length": 14, "reuse_prevention": 23},
+            account.password_policy_weak,
+            STRONG | {"minimum_length": 14, "reuse_prevention": 23},
             "fail",
         ),
         (
-            rules.password_policy_weak,
-            {"exists": False, "minimum_length": 8, "reuse_prevention": 0},
+            account.password_policy_weak,
+            STRONG | {"exists": False, "minimum_length": 8, "reuse_prevention": 0},
             "fail",
         ),
-        (rules.password_policy_weak, {"exists": True, "minimum_length": 14}, "unknown"),
-        (rules.policy_full_admin, {"attachment_count": 1, "document": document(allow())}, "fail"),
-        (rules.policy_full_admin, {"attachment_count": 0, "document": document(allow())}, "pass"),
-        (rules.policy_full_admin, {"attachment_count": 1, "document": READS}, "pass"),
-        (rules.policy_full_admin, {"attachment_count": 0, "document": None}, "pass"),
-        (rules.policy_full_admin, {"attachment_count": 1, "document": "not json"}, "unknown"),
-        (rules.policy_full_admin, {"document": document(allow())}, "unknown"),
-        (rules.role_trust_anyone, {"path": "/", "trust": document(trusting("*"))}, "fail"),
-        (rules.role_trust_anyone, {"path": "/", "trust": document(EC2)}, "pass"),
-        (rules.role_trust_anyone, {"path": "/", "trust": None}, "unknown"),
-        (rules.role_trust_anyone, {"path": None, "trust": document(trusting("*"))}, "unknown"),
+        (account.password_policy_weak, {"exists": True, "minimum_length": 14}, "unknown"),
         (
-            rules.role_trust_anyone,
+            policies.policy_full_admin,
+            {"attachment_count": 1, "document": document(allow())},
+            "fail",
+        ),
+        (
+            policies.policy_full_admin,
+            {"attachment_count": 0, "document": document(allow())},
+            "pass",
+        ),
+        (policies.policy_full_admin, {"attachment_count": 1, "document": READS}, "pass"),
+        (policies.policy_full_admin, {"attachment_count": 0, "document": None}, "pass"),
+        (policies.policy_full_admin, {"attachment_count": 1, "document": "not json"}, "unknown"),
+        (policies.policy_full_admin, {"document": document(allow())}, "unknown"),
+        (roles.role_trust_anyone, {"path": "/", "trust": document(trusting("*"))}, "fail"),
+        (roles.role_trust_anyone, {"path": "/", "trust": document(EC2)}, "pass"),
+        (roles.role_trust_anyone, {"path": "/", "trust": None}, "unknown"),
+        (roles.role_trust_anyone, {"path": None, "trust": document(trusting("*"))}, "unknown"),
+        (
+            roles.role_trust_anyone,
             {"path": "/aws-service-role/x/", "trust": document(trusting("*"))},
             "n/a",
         ),
         (
-            rules.role_trust_oidc_subject,
+            roles.role_trust_oidc_subject,
             {"path": "/", "trust": document(trusting_tokens(GITHUB))},
             "fail",
         ),
-        (rules.role_trust_oidc_subject, {"path": "/", "trust": document(EC2)}, "pass"),
-        (rules.role_trust_oidc_subject, {"path": "/", "trust": None}, "unknown"),
-        (rules.role_workload_administrator, RUNS, "pass"),
+        (roles.role_trust_oidc_subject, {"path": "/", "trust": document(EC2)}, "pass"),
+        (roles.role_trust_oidc_subject, {"path": "/", "trust": None}, "unknown"),
+        (roles.role_workload_administrator, RUNS, "pass"),
         (
-            rules.role_workload_administrator,
+            roles.role_workload_administrator,
             RUNS | {"attached_policies": [READ_ONLY, ADMINISTRATOR]},
             "fail",
         ),
         (
-            rules.role_workload_administrator,
+            roles.role_workload_administrator,
             RUNS | {"attached_policies": ["arn:aws-cn:iam::aws:policy/AdministratorAccess"]},
             "fail",
         ),
         (
-            rules.role_workload_administrator,  # a customer's namesake is policy_full_admin's
+            roles.role_workload_administrator,  # a customer's namesake is policy_full_admin's
             RUNS | {"attached_policies": ["arn:aws:iam::1:policy/AdministratorAccess"]},
             "pass",
         ),
-        (rules.role_workload_administrator, RUNS | {"inline_policies": INLINE_ADMIN}, "fail"),
-        (rules.role_workload_administrator, RUNS | {"inline_policies": UNREAD}, "unknown"),
+        (roles.role_workload_administrator, RUNS | {"inline_policies": INLINE_ADMIN}, "fail"),
+        (roles.role_workload_administrator, RUNS | {"inline_policies": UNREAD}, "unknown"),
         (
-            rules.role_workload_administrator,
+            roles.role_workload_administrator,
             RUNS | {"attached_policies": [ADMINISTRATOR], "boundary": "arn:aws:iam::1:policy/b"},
             "pass",
         ),
         (
-            rules.role_workload_administrator,  # a boundary that bounds nothing
+            roles.role_workload_administrator,  # a boundary that bounds nothing
             RUNS | {"attached_policies": [ADMINISTRATOR], "boundary": ADMINISTRATOR},
             "fail",
         ),
         (
-            rules.role_workload_administrator,
+            roles.role_workload_administrator,
             RUNS | {"attached_policies": [ADMINISTRATOR], "boundary": None},
             "unknown",
         ),
         (
-            rules.role_workload_administrator,
+            roles.role_workload_administrator,
             ROLE | {"attached_policies": [ADMINISTRATOR], "trust": document(trusting("*"))},
             "pass",
         ),
         (
-            rules.role_workload_administrator,
+            roles.role_workload_administrator,
             ROLE | {"attached_policies": [ADMINISTRATOR], "trust": None},
             "unknown",
         ),
-        (rules.role_workload_administrator, RUNS | {"attached_policies": None}, "unknown"),
+        (roles.role_workload_administrator, RUNS | {"attached_policies": None}, "unknown"),
     ],
 )
 def test_verdict(rule: Rule, row: Row, expected: str):
@@ -216,26 +229,26 @@ def test_verdict(rule: Rule, row: Row, expected: str):
 def test_one_key_is_one_finding(rotated: datetime, used: datetime):
     """A key to be deleted is not also to be rotated."""
     row = IDLE | key(1, True, rotated, used)
-    both = (rules.user_access_key_age, rules.user_unused_credentials)
+    both = (users.user_access_key_age, users.user_unused_credentials)
     assert [verdict(rule, row) for rule in both].count("fail") <= 1
 
 
 def test_two_keys_may_be_two_findings():
     row = NO_PASSWORD | key(1, True, ago(400), ago(1)) | key(2, True, ago(400), ago(300))
-    assert verdict(rules.user_access_key_age, row) == "fail"
-    assert verdict(rules.user_unused_credentials, row) == "fail"
+    assert verdict(users.user_access_key_age, row) == "fail"
+    assert verdict(users.user_unused_credentials, row) == "fail"
 
 
 def test_a_workload_is_related_to_its_instance_profiles():
     profile = "arn:aws:iam::1:instance-profile/web"
     row = RUNS | {"attached_policies": [ADMINISTRATOR], "instance_profile_arns": [profile]}
-    assert judge(rules.role_workload_administrator, row).fails["related"].to_list() == [[profile]]
+    assert judge(roles.role_workload_administrator, row).fails["related"].to_list() == [[profile]]
 
 
 def test_a_trust_is_exposed_where_anyone_can_get_a_token():
     for provider, exposed in ((GITHUB, True), (CLUSTER, False)):
         row = {"path": "/", "trust": document(trusting_tokens(provider))}
-        assert judge(rules.role_trust_oidc_subject, row).fails["exposed"].to_list() == [exposed]
+        assert judge(roles.role_trust_oidc_subject, row).fails["exposed"].to_list() == [exposed]
 
 
 def test_no_roles_at_all():
@@ -244,7 +257,7 @@ def test_no_roles_at_all():
 
 def test_rules_know_no_other_time_than_the_scan():
     row = IDLE | key(1, True, datetime(2025, 12, 1, tzinfo=UTC), NONE)
-    assert verdict(rules.user_unused_credentials, row) == "pass"  # whatever today is
+    assert verdict(users.user_unused_credentials, row) == "pass"  # whatever today is
 
 
 def test_of_the_oidc_providers_only_a_cluster_is_compute():

@@ -7,9 +7,28 @@ import boto3
 import botocore.client
 import pytest
 
-from stratum_pipeline.modules.networking import collect as reading
+from stratum_pipeline.modules.networking.collect import listing
 
 from .estate import LISTINGS, REGION
+
+MOTO_LACKS = {
+    "DescribeClientVpnEndpoints": "ClientVpnEndpoints",
+    "DescribeVirtualInterfaces": "virtualInterfaces",
+    "DescribeVpcEndpointConnections": "VpcEndpointConnections",
+    "ListFirewallPolicies": "FirewallPolicies",
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty listings for MOTO_LACKS."""
+    real = botocore.client.BaseClient._make_api_call
+
+    def call(client, operation: str, params: dict):
+        empty = {MOTO_LACKS[operation]: []} if operation in MOTO_LACKS else None
+        return real(client, operation, params) if empty is None else empty
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
 
 
 @pytest.fixture
@@ -48,5 +67,5 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
         return {LISTINGS[operation]: items[start : start + size]} | more
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    monkeypatch.setattr(reading, "PAGE", 5)
+    monkeypatch.setattr(listing, "PAGE", 5)
     return 5

@@ -16,13 +16,32 @@ REGION = "us-east-1"
 PROFILE = "arn:aws:iam::123456789012:instance-profile/web"
 
 LISTINGS = {
+    "DescribeClientVpnEndpoints": "ClientVpnEndpoints",
     "DescribeFlowLogs": "FlowLogs",
     "DescribeInstances": "Reservations",
+    "DescribeNetworkAcls": "NetworkAcls",
     "DescribeNetworkInterfaces": "NetworkInterfaces",
+    "DescribeRouteTables": "RouteTables",
     "DescribeSecurityGroups": "SecurityGroups",
     "DescribeSubnets": "Subnets",
+    "DescribeTransitGatewayAttachments": "TransitGatewayAttachments",
+    "DescribeTransitGateways": "TransitGateways",
+    "DescribeVpcEndpointServiceConfigurations": "ServiceConfigurations",
+    "DescribeVpcEndpoints": "VpcEndpoints",
+    "DescribeVpcPeeringConnections": "VpcPeeringConnections",
     "DescribeVpcs": "Vpcs",
+    "DescribeVpnConnections": "VpnConnections",
 }
+"""Of EC2, each asked once a region; of instances, only where one may be met."""
+
+ELSEWHERE = {
+    "DescribeConnections": 1,
+    "DescribeLoadBalancers": 2,  # of either kind
+    "DescribeVirtualInterfaces": 1,
+    "ListFirewallPolicies": 1,
+    "ListFirewalls": 1,
+}
+"""Calls a region of other services, where there is nothing."""
 
 
 def scan(account: Account, *regions: str) -> dict[Any, pl.DataFrame]:
@@ -99,9 +118,16 @@ def launch(ec2: Any, group: str, subnet: str, *, public: bool) -> str:
 
 
 def make_vpc(ec2: Any) -> tuple[str, str]:
-    """A VPC of our own and its subnet."""
+    """A VPC of our own and its subnet, which an internet gateway makes public."""
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])[
+        "RouteTables"
+    ]
+    for world in ({"DestinationCidrBlock": "0.0.0.0/0"}, {"DestinationIpv6CidrBlock": "::/0"}):
+        ec2.create_route(RouteTableId=table["RouteTableId"], GatewayId=gateway, **world)
     return vpc, subnet
 
 
@@ -123,3 +149,21 @@ def default_network(ec2: Any) -> tuple[str, str, str]:
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
     return vpc, ec2.describe_subnets()["Subnets"][0]["SubnetId"], group
+
+
+def group_of(ec2: Any, vpc: str) -> str:
+    """The VPC's default security group."""
+    return next(
+        group["GroupId"]
+        for group in ec2.describe_security_groups()["SecurityGroups"]
+        if (group["VpcId"], group["GroupName"]) == (vpc, "default")
+    )
+
+
+def acl_of(ec2: Any, vpc: str) -> str:
+    """The VPC's default network ACL."""
+    return next(
+        acl["NetworkAclId"]
+        for acl in ec2.describe_network_acls()["NetworkAcls"]
+        if acl["VpcId"] == vpc
+    )

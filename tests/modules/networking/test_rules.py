@@ -10,12 +10,14 @@ from stratum_pipeline.kernel.correlate import Index, correlate
 from stratum_pipeline.kernel.coverage import Coverage
 from stratum_pipeline.kernel.evaluate import Verdicts, evaluate
 from stratum_pipeline.kernel.rule import Rule
-from stratum_pipeline.modules.networking import MODULE, derive, rules
-from stratum_pipeline.modules.networking.inventory import FlowLogs, SecurityGroups, Subnets, Vpcs
+from stratum_pipeline.modules.networking import MODULE
+from stratum_pipeline.modules.networking.derive import openings
+from stratum_pipeline.modules.networking.inventory import NetworkInterfaces
+from stratum_pipeline.modules.networking.rules import groups, vpc
 
 from ...conftest import SCANNED_AT
 
-WORLD_RULES = (rules.all_traffic, rules.sensitive_ports, rules.public_port)
+WORLD_RULES = (groups.all_traffic, groups.sensitive_ports, groups.public_port)
 COVERED = Coverage.frame([{"account_id": "1", "region": "r", "operation": "x", "outcome": "ok"}])
 V4, V6 = ["0.0.0.0/0"], ["::/0"]
 HALVES = ["0.0.0.0/1", "128.0.0.0/1"]
@@ -61,32 +63,32 @@ def allow(protocol: Any, low: Any, high: Any, cidrs: Any, lists: Any = (), group
     ("ingress", "failing"),
     [
         ([], None),
-        ([allow("-1", -1, -1, V4)], rules.all_traffic),
-        ([allow("-1", -1, -1, V6)], rules.all_traffic),
-        ([allow("tcp", 0, 65535, V4)], rules.all_traffic),
-        ([allow("tcp", 1, 65535, V4)], rules.all_traffic),
-        ([allow("tcp", 2, 65535, V4)], rules.sensitive_ports),
-        ([allow("tcp", -1, -1, V4)], rules.all_traffic),
-        ([allow("6", 0, 65535, V4)], rules.all_traffic),
-        ([allow("udp", 0, 65535, V4)], rules.sensitive_ports),
-        ([allow("-1", -1, -1, HALVES)], rules.all_traffic),
+        ([allow("-1", -1, -1, V4)], groups.all_traffic),
+        ([allow("-1", -1, -1, V6)], groups.all_traffic),
+        ([allow("tcp", 0, 65535, V4)], groups.all_traffic),
+        ([allow("tcp", 1, 65535, V4)], groups.all_traffic),
+        ([allow("tcp", 2, 65535, V4)], groups.sensitive_ports),
+        ([allow("tcp", -1, -1, V4)], groups.all_traffic),
+        ([allow("6", 0, 65535, V4)], groups.all_traffic),
+        ([allow("udp", 0, 65535, V4)], groups.sensitive_ports),
+        ([allow("-1", -1, -1, HALVES)], groups.all_traffic),
         # Pieces of one whole, by port and by network.
-        ([allow("tcp", 0, 22, V4), allow("tcp", 23, 65535, V4)], rules.all_traffic),
-        ([allow("-1", -1, -1, PARTS[:1]), allow("tcp", 0, 65535, PARTS[1:])], rules.all_traffic),
+        ([allow("tcp", 0, 22, V4), allow("tcp", 23, 65535, V4)], groups.all_traffic),
+        ([allow("-1", -1, -1, PARTS[:1]), allow("tcp", 0, 65535, PARTS[1:])], groups.all_traffic),
         (
             [allow("tcp", 22, 22, PARTS[:1]), allow("tcp", 20, 25, PARTS[1:])],
-            rules.sensitive_ports,
+            groups.sensitive_ports,
         ),
         ([allow("tcp", 22, 22, PARTS[:1]), allow("udp", 22, 22, PARTS[1:])], None),
         ([allow("tcp", 22, 22, PARTS[:1]), allow("tcp", 8080, 8080, PARTS[1:])], None),
-        ([allow("tcp", 22, 22, ["0.0.0.0/2"])], rules.sensitive_ports),
-        ([allow("tcp", 22, 22, V4)], rules.sensitive_ports),
-        ([allow("tcp", 1024, 65535, V4)], rules.sensitive_ports),
-        ([allow("udp", 11211, 11211, V6)], rules.sensitive_ports),
-        ([allow("udp", 22, 22, V4)], rules.public_port),  # SSH is TCP
-        ([allow("tcp", 8080, 8080, V4)], rules.public_port),
-        ([allow("tcp", 80, 443, V4)], rules.sensitive_ports),  # LDAP and more lie between
-        ([allow("tcp", 443, 444, V4)], rules.public_port),
+        ([allow("tcp", 22, 22, ["0.0.0.0/2"])], groups.sensitive_ports),
+        ([allow("tcp", 22, 22, V4)], groups.sensitive_ports),
+        ([allow("tcp", 1024, 65535, V4)], groups.sensitive_ports),
+        ([allow("udp", 11211, 11211, V6)], groups.sensitive_ports),
+        ([allow("udp", 22, 22, V4)], groups.public_port),  # SSH is TCP
+        ([allow("tcp", 8080, 8080, V4)], groups.public_port),
+        ([allow("tcp", 80, 443, V4)], groups.sensitive_ports),  # LDAP and more lie between
+        ([allow("tcp", 443, 444, V4)], groups.public_port),
         ([allow("tcp", 443, 443, V4), allow("tcp", 80, 80, V6), allow("udp", 443, 443, V4)], None),
         # ICMP's numbers are types and codes, and ESP has no ports.
         ([allow("icmp", 22, 22, V4), allow("icmpv6", -1, -1, V6), allow("50", -1, -1, V4)], None),
@@ -94,11 +96,11 @@ def allow(protocol: Any, low: Any, high: Any, cidrs: Any, lists: Any = (), group
         ([allow("-1", -1, -1, PRIVATE)], None),
         ([allow("-1", -1, -1, ["17.0.0.0/8", "fc00::/7", "2630::/16"])], None),
         ([allow("-1", -1, -1, CLOUDFLARE)], None),
-        ([allow("tcp", 22, 22, ["16.0.0.0/7"])], rules.sensitive_ports),
+        ([allow("tcp", 22, 22, ["16.0.0.0/7"])], groups.sensitive_ports),
         ([allow("tcp", 22, 22, ["17.0.0.0/8", "17.0.0.0/9", "10.0.0.0/8"])], None),
         # Prefix lists are read.
-        ([allow("tcp", 22, 22, [], lists=[["10.0.0.0/8"], HALVES])], rules.sensitive_ports),
-        ([allow("tcp", 22, 22, PARTS[:1], lists=[PARTS[1:]])], rules.sensitive_ports),
+        ([allow("tcp", 22, 22, [], lists=[["10.0.0.0/8"], HALVES])], groups.sensitive_ports),
+        ([allow("tcp", 22, 22, PARTS[:1], lists=[PARTS[1:]])], groups.sensitive_ports),
         ([allow("tcp", 22, 22, [], lists=[CLOUDFLARE])], None),
         # Groups are not networks.
         ([allow("-1", -1, -1, [], groups=[("1", "sg-0")])], None),
@@ -138,7 +140,7 @@ def test_what_is_lost_is_unknown(ingress: list, expected: list[str]):
 
 def test_open_services_are_named():
     group = {"ingress": [allow("tcp", 3300, 3400, V4), allow("tcp", 27018, 27018, V6)]}
-    (finding,) = judge(rules.sensitive_ports, group).fails.to_dicts()
+    (finding,) = judge(groups.sensitive_ports, group).fails.to_dicts()
     evidence = json.loads(finding["evidence"])
     assert evidence["sensitive_services"] == ["MySQL", "RDP", "MongoDB"]
     assert evidence["world_ports"] == [
@@ -148,9 +150,9 @@ def test_open_services_are_named():
 
 
 def test_services_are_as_unsure_as_the_ports():
-    assert derive.sensitive_services(None) is None
-    ssh = derive.world_ports([allow("tcp", 22, 22, V4), LOST])
-    assert derive.sensitive_services(ssh) == ["SSH", None]
+    assert openings.sensitive_services(None) is None
+    ssh = openings.world_ports([allow("tcp", 22, 22, V4), LOST])
+    assert openings.sensitive_services(ssh) == ["SSH", None]
 
 
 PORTS = "20 21 22 23 445 1433 1521 2375 2376 2379 2380 3306 3389 5432 5900 5985 5986 6379 7000"
@@ -160,43 +162,11 @@ PORTS += " 9042 9092 9200 9300 10250 11211 27017 27018 27019"
 @pytest.mark.parametrize("port", [int(port) for port in PORTS.split()])
 def test_a_sensitive_port(port: int):
     group = {"ingress": [allow("tcp", port, port, V4)]}
-    assert verdict(rules.sensitive_ports, group) == "fail"
+    assert verdict(groups.sensitive_ports, group) == "fail"
     assert [verdict(rule, group) for rule in WORLD_RULES].count("fail") == 1
 
 
-WEB_AND_SSH_V6 = [allow("tcp", 443, 443, V4), allow("tcp", 22, 22, V6)]
-SSH = [allow("tcp", 22, 22, V4)]
-NOWHERE = {"public_interfaces": [], "shielded_interfaces": [], "ipv6_interfaces": []}
-
-
-@pytest.mark.parametrize(
-    ("ingress", "interfaces", "exposed", "related"),
-    [
-        (SSH, {}, False, []),
-        (SSH, {"public_interfaces": ["eni-1"]}, True, ["profile"]),
-        (SSH, {"ipv6_interfaces": ["eni-1"]}, False, []),  # only IPv4 is open
-        (SSH, {"shielded_interfaces": ["eni-1"]}, None, []),
-        (
-            SSH,
-            {"shielded_interfaces": ["eni-1"], "public_interfaces": ["eni-2"]},
-            True,
-            ["profile"],
-        ),
-        (SSH, dict.fromkeys(NOWHERE), None, []),
-        (SSH, {"public_interfaces": ["eni-1"], "instance_profiles": None}, True, []),
-        (WEB_AND_SSH_V6, {"public_interfaces": ["eni-1"]}, False, []),  # only the web over IPv4
-        (WEB_AND_SSH_V6, {"ipv6_interfaces": ["eni-1"]}, None, []),
-    ],
-)
-def test_exposure_is_by_a_public_interface_of_the_open_ip_version(
-    ingress: list, interfaces: dict, exposed: bool | None, related: list[str]
-):
-    group = {"ingress": ingress, "instance_profiles": ["profile"], **NOWHERE, **interfaces}
-    (finding,) = judge(rules.sensitive_ports, group).fails.to_dicts()
-    assert (finding["exposed"], finding["related"]) == (exposed, related)
-
-
-@pytest.mark.parametrize("rule", [rules.all_traffic, rules.sensitive_ports])
+@pytest.mark.parametrize("rule", [groups.all_traffic, groups.sensitive_ports])
 def test_an_exposed_administrator_is_critical(rule: Rule):
     index = Index.frame(
         {"finding_id": rule_id, "rule_id": rule_id, "account_id": "1", "related": profiles}
@@ -250,49 +220,96 @@ def naming(*ids: Any, region: str = "r", **columns: Any) -> dict:
     ],
 )
 def test_unused(group: dict, others: list[dict], expected: str):
-    assert verdict(rules.unused, OWN | group, *others) == expected
+    assert verdict(groups.unused, OWN | group, *others) == expected
 
+
+WIDE, SITE = "17.0.0.0/16", "198.51.100.0/24"
+QUIET = {"group_id": "sg-0", "name": "web", "is_default": False, "interfaces": ["eni-1"]}
+
+
+@pytest.mark.parametrize(
+    ("ingress", "wide", "named"),
+    [
+        ([allow("tcp", 8443, 8443, [WIDE])], "fail", "n/a"),
+        ([allow("tcp", 8443, 8443, [SITE])], "pass", "pass"),
+        ([allow("tcp", 22, 22, [SITE])], "pass", "fail"),
+        ([allow("-1", -1, -1, ["198.51.100.7/32"])], "pass", "fail"),
+        ([allow("tcp", 5432, 5432, ["2001:db8::/48", "2600:1f18::/48"])], "pass", "fail"),
+        ([allow("tcp", 8443, 8443, ["2600::/32"])], "fail", "n/a"),
+        ([allow("tcp", 443, 443, CLOUDFLARE)], "pass", "pass"),  # the web's own ports
+        ([allow("tcp", 22, 22, PRIVATE), allow("icmp", -1, -1, [WIDE])], "pass", "pass"),
+        ([allow("tcp", 22, 22, [], lists=[[WIDE]])], "fail", "n/a"),
+        ([allow("tcp", 22, 22, V4)], "n/a", "n/a"),  # the world is another finding
+        ([allow("tcp", 22, 22, [], lists=[None])], "unknown", "unknown"),
+        ([allow("tcp", 22, 22, [SITE]), LOST], "unknown", "unknown"),
+        (LOST, "unknown", "unknown"),
+    ],
+)
+def test_public_networks_that_are_not_the_world(ingress: list, wide: str, named: str):
+    group = QUIET | {"ingress": ingress}
+    assert verdict(groups.wide_source, group) == wide
+    assert verdict(groups.named_source, group) == named
+
+
+DEFAULT = {"is_default": True, "interfaces": [], "ingress_rules": 0, "egress_rules": 0}
+MANY = {"ingress_rules": 50, "egress_rules": 50}
 
 VPC = {"flow_logs": [], "subnets": ["a", "b"], "unlogged_subnets": ["b"]}
 
 
-def groups(*pairs: tuple[Any, Any]) -> dict:
+def of_groups(*pairs: tuple[Any, Any]) -> dict:
     return {"ingress": [allow("tcp", 22, 22, [], groups=pairs)]}
 
 
 @pytest.mark.parametrize(
     ("rule", "row", "expected"),
     [
-        (rules.foreign_group, groups(("2", "sg-0")), "fail"),
-        (rules.foreign_group, groups(("2", None)), "fail"),
-        (rules.foreign_group, groups(("1", "sg-0"), ("", "sg-deleted")), "pass"),
-        (rules.foreign_group, groups((None, "sg-0")), "unknown"),
-        (rules.foreign_group, groups((None, "sg-0"), ("2", "sg-0")), "fail"),
-        (rules.foreign_group, {"ingress": [allow("tcp", 22, 22, V4, groups=None)]}, "unknown"),
-        (rules.foreign_group, {"ingress": []}, "pass"),
-        (rules.default_in_use, {"is_default": True, "interfaces": ["eni-1"]}, "fail"),
-        (rules.default_in_use, {"is_default": True, "interfaces": []}, "pass"),
-        (rules.default_in_use, {"is_default": True, "interfaces": None}, "unknown"),
-        (rules.default_in_use, {"is_default": False, "interfaces": ["eni-1"]}, "n/a"),
-        (rules.vpc_flow_logs, VPC, "fail"),
-        (rules.vpc_flow_logs, VPC | {"flow_logs": ["fl-1"]}, "pass"),
-        (rules.vpc_flow_logs, VPC | {"unlogged_subnets": []}, "pass"),
-        (rules.vpc_flow_logs, VPC | {"subnets": [], "unlogged_subnets": []}, "fail"),
-        (rules.vpc_flow_logs, VPC | {"flow_logs": None, "unlogged_subnets": None}, "unknown"),
-        (rules.vpc_flow_logs, VPC | {"subnets": None, "unlogged_subnets": None}, "unknown"),
-        (rules.vpc_flow_logs, {"flow_logs": ["fl-1"]}, "pass"),  # whatever its subnets do
-        (rules.flow_log_delivery_failed, {"delivery_status": "FAILED"}, "fail"),
-        (rules.flow_log_delivery_failed, {"delivery_status": "SUCCESS"}, "pass"),
-        (rules.flow_log_delivery_failed, {"delivery_status": ""}, "pass"),
-        (rules.flow_log_delivery_failed, {"delivery_status": None}, "unknown"),
-        (rules.default_vpc_in_use, {"is_default": True, "interface_count": 1}, "fail"),
-        (rules.default_vpc_in_use, {"is_default": True, "interface_count": 0}, "pass"),
-        (rules.default_vpc_in_use, {"is_default": True, "interface_count": None}, "unknown"),
-        (rules.default_vpc_in_use, {"is_default": False, "interface_count": 1}, "n/a"),
-        (rules.auto_public_ip, {"is_default": False, "map_public_ip_on_launch": True}, "fail"),
-        (rules.auto_public_ip, {"is_default": False, "map_public_ip_on_launch": False}, "pass"),
-        (rules.auto_public_ip, {"is_default": False, "map_public_ip_on_launch": None}, "unknown"),
-        (rules.auto_public_ip, {"is_default": True, "map_public_ip_on_launch": True}, "n/a"),
+        (groups.foreign_group, of_groups(("2", "sg-0")), "fail"),
+        (groups.foreign_group, of_groups(("2", None)), "fail"),
+        (groups.foreign_group, of_groups(("1", "sg-0"), ("", "sg-deleted")), "pass"),
+        (groups.foreign_group, of_groups((None, "sg-0")), "unknown"),
+        (groups.foreign_group, of_groups((None, "sg-0"), ("2", "sg-0")), "fail"),
+        (groups.foreign_group, {"ingress": [allow("tcp", 22, 22, V4, groups=None)]}, "unknown"),
+        (groups.foreign_group, {"ingress": []}, "pass"),
+        (groups.default_in_use, {"is_default": True, "interfaces": ["eni-1"]}, "fail"),
+        (groups.default_in_use, {"is_default": True, "interfaces": []}, "pass"),
+        (groups.default_in_use, {"is_default": True, "interfaces": None}, "unknown"),
+        (groups.default_in_use, {"is_default": False, "interfaces": ["eni-1"]}, "n/a"),
+        (groups.default_rules, DEFAULT | {"ingress_rules": 1}, "fail"),
+        (groups.default_rules, DEFAULT | {"egress_rules": 1}, "fail"),
+        (groups.default_rules, DEFAULT, "pass"),
+        (groups.default_rules, DEFAULT | {"egress_rules": None}, "unknown"),
+        (groups.default_rules, DEFAULT | {"interfaces": ["eni-1"]}, "n/a"),
+        (groups.default_rules, DEFAULT | {"interfaces": None}, "unknown"),
+        (groups.default_rules, {"is_default": False, "ingress_rules": 1}, "n/a"),
+        (groups.launch_wizard, QUIET | {"ingress": [], "name": "launch-wizard-12"}, "fail"),
+        (groups.launch_wizard, QUIET | {"ingress": []}, "pass"),
+        (groups.launch_wizard, QUIET | {"ingress": [], "name": None}, "unknown"),
+        (groups.launch_wizard, QUIET | {"ingress": [allow("tcp", 22, 22, V4)]}, "n/a"),
+        (groups.launch_wizard, QUIET | {"ingress": [], "interfaces": []}, "n/a"),
+        (groups.many_rules, MANY, "pass"),
+        (groups.many_rules, MANY | {"ingress_rules": 51}, "fail"),
+        (groups.many_rules, MANY | {"egress_rules": 51, "ingress_rules": None}, "fail"),
+        (groups.many_rules, MANY | {"egress_rules": None}, "unknown"),
+        (vpc.vpc_flow_logs, VPC, "fail"),
+        (vpc.vpc_flow_logs, VPC | {"flow_logs": ["fl-1"]}, "pass"),
+        (vpc.vpc_flow_logs, VPC | {"unlogged_subnets": []}, "pass"),
+        (vpc.vpc_flow_logs, VPC | {"subnets": [], "unlogged_subnets": []}, "fail"),
+        (vpc.vpc_flow_logs, VPC | {"flow_logs": None, "unlogged_subnets": None}, "unknown"),
+        (vpc.vpc_flow_logs, VPC | {"subnets": None, "unlogged_subnets": None}, "unknown"),
+        (vpc.vpc_flow_logs, {"flow_logs": ["fl-1"]}, "pass"),  # whatever its subnets do
+        (vpc.flow_log_delivery_failed, {"delivery_status": "FAILED"}, "fail"),
+        (vpc.flow_log_delivery_failed, {"delivery_status": "SUCCESS"}, "pass"),
+        (vpc.flow_log_delivery_failed, {"delivery_status": ""}, "pass"),
+        (vpc.flow_log_delivery_failed, {"delivery_status": None}, "unknown"),
+        (vpc.default_vpc_in_use, {"is_default": True, "interface_count": 1}, "fail"),
+        (vpc.default_vpc_in_use, {"is_default": True, "interface_count": 0}, "pass"),
+        (vpc.default_vpc_in_use, {"is_default": True, "interface_count": None}, "unknown"),
+        (vpc.default_vpc_in_use, {"is_default": False, "interface_count": 1}, "n/a"),
+        (vpc.auto_public_ip, {"is_default": False, "map_public_ip_on_launch": True}, "fail"),
+        (vpc.auto_public_ip, {"is_default": False, "map_public_ip_on_launch": False}, "pass"),
+        (vpc.auto_public_ip, {"is_default": False, "map_public_ip_on_launch": None}, "unknown"),
+        (vpc.auto_public_ip, {"is_default": True, "map_public_ip_on_launch": True}, "n/a"),
     ],
 )
 def test_verdict(rule: Rule, row: dict, expected: str):
@@ -301,10 +318,11 @@ def test_verdict(rule: Rule, row: dict, expected: str):
 
 def test_another_accounts_resource_is_its_owners_to_answer_for():
     assert (
-        verdict(rules.auto_public_ip, {"account_id": "2", "map_public_ip_on_launch": True}) == "n/a"
+        verdict(vpc.auto_public_ip, {"account_id": "2", "map_public_ip_on_launch": True}) == "n/a"
     )
 
 
 def test_service_names_are_unique_and_ranges_sound():
-    assert all(a <= b and p in ("tcp", "udp") for s in derive.SERVICES.values() for p, a, b in s)
-    assert {rule.table for rule in rules.RULES} == {SecurityGroups, Vpcs, Subnets, FlowLogs}
+    assert all(a <= b and p in ("tcp", "udp") for s in openings.SERVICES.values() for p, a, b in s)
+    tables = {collector.table for collector in MODULE.collectors}
+    assert tables - {rule.table for rule in MODULE.rules} == {NetworkInterfaces}

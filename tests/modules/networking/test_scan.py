@@ -9,6 +9,7 @@ from stratum_pipeline.kernel.evaluate import evaluate
 from stratum_pipeline.modules.networking import MODULE
 from stratum_pipeline.modules.networking.inventory import (
     FlowLogs,
+    NetworkAcls,
     NetworkInterfaces,
     SecurityGroups,
     Subnets,
@@ -17,13 +18,16 @@ from stratum_pipeline.modules.networking.inventory import (
 
 from ...conftest import SCANNED_AT
 from .estate import (
+    ELSEWHERE,
     LISTINGS,
     PROFILE,
     REGION,
+    acl_of,
     again,
     calls,
     default_network,
     failing,
+    group_of,
     judged,
     launch,
     log_flows,
@@ -50,16 +54,22 @@ def test_facts_become_verdicts(ec2, account):
         ("security_group.default_in_use", default_group),
         ("security_group.foreign_group", friend),
         ("security_group.unused", friend),
+        ("security_group.default_rules", group_of(ec2, vpc)),
         ("vpc.default_in_use", default_vpc),
         ("vpc.flow_logs", default_vpc),
+        ("vpc.no_private_subnet", vpc),
+        ("vpc.single_zone", vpc),
+        ("vpc.no_firewall", vpc),
+        ("vpc.no_ec2_endpoint", vpc),
         ("subnet.auto_public_ip", subnet),
+        ("network_acl.admin_ports", acl_of(ec2, vpc)),
     }
 
 
-def test_an_untouched_account_lacks_only_flow_logs(ec2, account):
-    vpc, _, _ = default_network(ec2)
+def test_an_untouched_account_lacks_only_flow_logs_and_keeps_its_default_group_open(ec2, account):
+    vpc, _, group = default_network(ec2)
     found = judged(account)
-    assert failing(found) == {("vpc.flow_logs", vpc)}
+    assert failing(found) == {("vpc.flow_logs", vpc), ("security_group.default_rules", group)}
     assert found.unknowns.is_empty()
     assert found.gaps.is_empty()
 
@@ -75,75 +85,102 @@ def test_flow_logs_of_every_subnet_will_do(ec2, account, edit):
             or log.update(DeliverLogsStatus="FAILED", DeliverLogsErrorMessage="Access error")
         ),
     )
-    assert failing(judged(account)) == {("flow_log.delivery_failed", broken)}
+    assert {(rule, it) for rule, it in failing(judged(account)) if "flow_log" in rule} == {
+        ("flow_log.delivery_failed", broken)
+    }
     ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")
     assert ("vpc.flow_logs", vpc) in failing(judged(again(account)))
 
 
-def test_exposure_and_the_profile_behind_it(ec2, account):
-    _, subnet = make_vpc(ec2)
-    groups = {public: open_ssh(ec2, str(public)) for public in (True, False)}
+def test_exposure_and_what_is_behind_it(ec2, account):
+    vpc, subnet = make_vpc(ec2)
+    groups = {public: open_ssh(ec2, str(public), vpc=vpc) for public in (True, False)}
     eni = {public: launch(ec2, group, subnet, public=public) for public, group in groups.items()}
-    rows = scan(account)[SecurityGroups].rows_by_key("group_id", named=True, unique=True)
-    for public, group in groups.items():
-        assert rows[group]["interfaces"] == [eni[public]]
-        assert rows[group]["public_interfaces"] == [eni[public]] * public
-        assert rows[group]["instance_profiles"] == [PROFILE] * public
+    inventory = scan(account)
+    rows = SecurityGroups.judged(inventory).rows_by_key("group_id", named=True, unique=True)
+    facts = inventory[NetworkInterfaces].rows_by_key("interface_id", named=True, unique=True)
+    start = f"arn:aws:ec2:{REGION}:123456789012"
     found = {
         f["resource_arn"]: f for f in judged(account).fails.to_dicts() if "ports" in f["rule_id"]
     }
     for public, group in groups.items():
-        finding = found[f"arn:aws:ec2:{REGION}:123456789012:security-group/{group}"]
-        assert (finding["exposed"], finding["related"]) == (public, [PROFILE] * public)
+        fact = facts[eni[public]]
+        assert fact["instance_profile"] == PROFILE
+        assert rows[group]["interfaces"] == [eni[public]]
+        assert rows[group]["reachable"] == [eni[public]] * public
+        behind = [f"{start}:instance/{fact['instance_id']}", f"{start}:vpc/{vpc}", PROFILE]
+        finding = found[f"{start}:security-group/{group}"]
+        assert (finding["exposed"], finding["related"]) == (public, behind * public)
 
 
 @pytest.mark.parametrize(
     ("operation", "change", "reached"),
     [
-        ("DescribeNetworkInterfaces", lambda i: i.update(Status="available"), (0, 0, 0)),
-        ("DescribeNetworkInterfaces", lambda i: i.update(DenyAllIgwTraffic=True), (0, 0, 0)),
+        ("DescribeNetworkInterfaces", lambda i: None, (True, False)),
+        ("DescribeNetworkInterfaces", lambda i: i.update(Status="available"), (False, False)),
+        ("DescribeNetworkInterfaces", lambda i: i.update(DenyAllIgwTraffic=True), (False, False)),
         (
             "DescribeNetworkInterfaces",
             lambda i: i.update(Ipv6Addresses=[{"Ipv6Address": "2600:1f18::1"}]),
-            (1, 0, 1),
+            (True, True),
         ),
         (
             "DescribeNetworkInterfaces",
             lambda i: i.update(Ipv6Prefixes=[{"Ipv6Prefix": "2600:1f18::/80"}]),
-            (1, 0, 1),
+            (True, True),
         ),
         (
             "DescribeNetworkInterfaces",
             lambda i: i.update(Ipv6Addresses=[{"Ipv6Address": "fd00::1"}]),
-            (1, 0, 0),
+            (True, False),
         ),
         (  # an Elastic IP on a secondary private address
             "DescribeNetworkInterfaces",
             lambda i: i.update(PrivateIpAddresses=[{"Association": i.pop("Association")}]),
-            (1, 0, 0),
+            (True, False),
         ),
         (
             "DescribeNetworkInterfaces",
             lambda i: i.update(Association={"CarrierIp": "155.146.0.1"}, PrivateIpAddresses=[]),
-            (0, 0, 0),
+            (False, False),
         ),
         (
             "DescribeSubnets",
             lambda s: s.update(
                 BlockPublicAccessStates={"InternetGatewayBlockMode": "block-ingress"}
             ),
-            (0, 1, 0),
+            (None, False),
+        ),
+        ("DescribeRouteTables", lambda t: t.update(Routes=[]), (False, False)),
+        (  # a table of its own, whose gateway is gone
+            "DescribeRouteTables",
+            lambda t: [r.update(State="blackhole") for r in t["Routes"]],
+            (False, False),
         ),
     ],
 )
 def test_how_an_interface_is_reached(ec2, account, edit, operation, change, reached):
     _, subnet = make_vpc(ec2)
     group = open_ssh(ec2)
-    launch(ec2, group, subnet, public=True)
+    eni = launch(ec2, group, subnet, public=True)
     edit(operation, change)
-    row = scan(account)[SecurityGroups].row(by_predicate=pl.col("group_id") == group, named=True)
-    names = ("public_interfaces", "shielded_interfaces", "ipv6_interfaces")
-    assert tuple(len(row[name]) for name in names) == reached
+    row = NetworkInterfaces.judged(scan(account)).row(
+        by_predicate=pl.col("interface_id") == eni, named=True
+    )
+    assert (row["internet_ipv4"], row["internet_ipv6"]) == reached
+
+
+def test_a_subnets_own_route_table_comes_before_the_main_one(ec2, account):
+    vpc, subnet = make_vpc(ec2)
+    own = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=own, SubnetId=subnet)
+    other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    inventory = scan(account)
+    row = Vpcs.judged(inventory).row(by_predicate=pl.col("vpc_id") == vpc, named=True)
+    assert (row["public_subnets"], row["private_subnets"]) == ([other], [subnet])
+    acl = NetworkAcls.judged(inventory).row(by_predicate=pl.col("vpc_id") == vpc, named=True)
+    assert acl["public"]  # it guards both
+    assert acl["subnets"] == sorted([subnet, other])
 
 
 @pytest.fixture
@@ -170,7 +207,11 @@ def test_a_prefix_list_not_read_is_unknown(account, refuse, group_of_lists):
     found = judged(account)
     why = {"ec2:GetManagedPrefixListEntries denied (UnauthorizedOperation)"}
     assert unknown(found) == {
-        f"security_group.{name}": why for name in ("all_traffic", "sensitive_ports", "public_port")
+        f"security_group.{name}": why
+        for name in (
+            *("all_traffic", "sensitive_ports", "public_port"),
+            *("wide_source", "named_source"),
+        )
     }
     assert ("security_group.unused", group_of_lists) in failing(found)
 
@@ -181,7 +222,22 @@ def test_prefix_lists_of_others_are_not_asked_for(account, edit, group_of_lists)
     assert "GetManagedPrefixListEntries" not in calls(account)
 
 
-INTERFACE_RULES = {"security_group.default_in_use", "security_group.unused", "vpc.default_in_use"}
+INTERFACE_RULES = {
+    "security_group.default_in_use",
+    "security_group.default_rules",
+    "security_group.unused",
+    "security_group.launch_wizard",
+    "vpc.default_in_use",
+    "vpc.no_firewall",
+    "vpc.no_ec2_endpoint",
+}
+SUBNET_RULES = {
+    "vpc.flow_logs",
+    "vpc.single_zone",
+    "vpc.no_private_subnet",
+    "vpc.no_firewall",
+}
+ROUTE_RULES = {"vpc.no_private_subnet", "vpc.no_firewall", "network_acl.admin_ports"}
 
 
 @pytest.mark.parametrize(
@@ -191,11 +247,19 @@ INTERFACE_RULES = {"security_group.default_in_use", "security_group.unused", "vp
         ("DescribeNetworkInterfaces", INTERFACE_RULES, "RequestLimitExceeded", "throttled"),
         ("DescribeNetworkInterfaces", INTERFACE_RULES, "InternalError", "error"),
         ("DescribeFlowLogs", {"vpc.flow_logs"}, "RequestLimitExceeded", "throttled"),
-        ("DescribeSubnets", {"vpc.flow_logs"}, "UnauthorizedOperation", "denied"),
+        ("DescribeSubnets", SUBNET_RULES, "UnauthorizedOperation", "denied"),
+        ("DescribeRouteTables", ROUTE_RULES, "RequestLimitExceeded", "throttled"),
+        (
+            "DescribeVpcEndpoints",
+            {"vpc.no_firewall", "vpc.no_ec2_endpoint"},
+            "UnauthorizedOperation",
+            "denied",
+        ),
         ("DescribeInstances", set(), "UnauthorizedOperation", "denied"),
         # No row is left to be unknown: the gap says so.
         ("DescribeSecurityGroups", set(), "UnauthorizedOperation", "denied"),
-        ("DescribeVpcs", set(), "InternalError", "error"),
+        ("DescribeVpcs", {"network_acl.admin_ports"}, "InternalError", "error"),
+        ("DescribeNetworkAcls", set(), "UnauthorizedOperation", "denied"),
     ],
 )
 def test_a_refused_listing(ec2, account, refuse, operation, blind, code, outcome):
@@ -213,7 +277,9 @@ def test_a_refused_listing(ec2, account, refuse, operation, blind, code, outcome
     [
         ("DescribeNetworkInterfaces", None, []),
         ("DescribeSubnets", None, []),
-        ("DescribeInstances", True, []),
+        ("DescribeRouteTables", None, []),
+        ("DescribeNetworkAcls", None, []),
+        ("DescribeInstances", True, ["instance", "vpc"]),
     ],
 )
 def test_exposure_not_seen_is_unknown(ec2, account, refuse, operation, exposed, related):
@@ -222,7 +288,8 @@ def test_exposure_not_seen_is_unknown(ec2, account, refuse, operation, exposed, 
     refuse(operation, "UnauthorizedOperation")
     fails = judged(account).fails
     (finding,) = fails.filter(rule_id="networking.security_group.sensitive_ports").to_dicts()
-    assert (finding["exposed"], finding["related"]) == (exposed, related)
+    kinds = [arn.split(":")[5].partition("/")[0] for arn in finding["related"]]
+    assert (finding["exposed"], kinds) == (exposed, related)
 
 
 def test_a_page_lost_is_a_listing_lost(ec2, account, small_pages, refuse):
@@ -246,16 +313,17 @@ def test_a_region_that_refuses_blinds_only_itself(account, refuse):
 def test_calls_are_per_region_whatever_there_is(ec2, account):
     scan(account)
     # No interface is public: no need to know which instance has which profile.
-    assert calls(account) == dict.fromkeys(LISTINGS.keys() - {"DescribeInstances"}, 1)
-    for _ in range(7):
-        _, subnet = make_vpc(ec2)
-        launch(ec2, open_ssh(ec2, subnet), subnet, public=True)
+    empty = dict.fromkeys(LISTINGS.keys() - {"DescribeInstances"}, 1) | ELSEWHERE
+    assert calls(account) == empty
+    for _ in range(5):  # and ten pages would not do, of route tables alone
+        vpc, subnet = make_vpc(ec2)
+        launch(ec2, open_ssh(ec2, subnet, vpc=vpc), subnet, public=True)
     account = again(account)
     scan(account)
-    assert calls(account) == dict.fromkeys(LISTINGS, 1)
+    assert calls(account) == empty | {"DescribeInstances": 1}
     account = again(account)
     scan(account, REGION, "eu-west-1")
-    assert calls(account).total() == 6 + 5
+    assert calls(account).total() == 2 * sum(empty.values()) + 1
 
 
 def test_pages_add_up(ec2, account, small_pages):
@@ -265,20 +333,23 @@ def test_pages_add_up(ec2, account, small_pages):
     log_flows(ec2, "VPC", *vpcs)
     inventory = scan(account)
     # With the default VPC's own: 1 VPC, 6 subnets, 1 group; and a default group per VPC.
-    assert {table: frame.height for table, frame in inventory.items()} == {
+    assert {table: frame.height for table, frame in inventory.items() if frame.height} == {
         SecurityGroups: 13,
         NetworkInterfaces: 6,
         Vpcs: 7,
         Subnets: 12,
+        NetworkAcls: 7,
         FlowLogs: 6,
     }
-    assert calls(account) == {
+    assert {name: n for name, n in calls(account).items() if n > 1 and name in LISTINGS} == {
         "DescribeSecurityGroups": 3,
         "DescribeNetworkInterfaces": 2,
         "DescribeVpcs": 2,
         "DescribeSubnets": 3,
         "DescribeFlowLogs": 2,
         "DescribeInstances": 2,
+        "DescribeNetworkAcls": 2,
+        "DescribeRouteTables": 2,
     }
 
 
@@ -318,10 +389,11 @@ def test_a_group_made_again_under_its_name_is_another(ec2, account):
     second = open_ssh(ec2)
     after = judged(again(account)).fails
     ids = [
-        set(f.filter(pl.col("resource_arn").str.contains("/sg-"))["finding_id"])
-        for f in (before, after)
+        set(found.filter(pl.col("resource_arn").str.ends_with(group))["finding_id"])
+        for found, group in ((before, first), (after, second))
     ]
     assert first != second
+    assert all(ids)
     assert not ids[0] & ids[1]
 
 

@@ -1,0 +1,1 @@
+"""What follows from what AWS reports, a file per question. Pure."""
