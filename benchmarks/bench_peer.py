@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,13 +75,16 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self.upstream, self.port, self.calls = port, 0, Counter[str]()
+        self.stop: Callable[[], object] = lambda: None  # from any thread
 
     async def serve(self, ready: threading.Event) -> None:
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+        self.stop = lambda: loop.call_soon_threadsafe(stopped.set)
         ready.set()
-        async with server:
-            await server.serve_forever()
+        await stopped.wait()
+        server.close()
 
     async def _connected(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         replies, upstream = await asyncio.open_connection("127.0.0.1", self.upstream)
@@ -112,13 +115,18 @@ async def _pour(replies: asyncio.StreamReader, answers: asyncio.StreamWriter) ->
 
 
 @contextmanager
-def counted(endpoint_url: str) -> Iterator[tuple[Relay, str]]:
+def counted(endpoint_url: str) -> Generator[tuple[Relay, str]]:
     """A relay before `endpoint_url`, and the URL that leads through it."""
     before, _, port = endpoint_url.rpartition(":")
     relay, ready = Relay(int(port)), threading.Event()
-    threading.Thread(target=lambda: asyncio.run(relay.serve(ready)), daemon=True).start()
+    thread = threading.Thread(target=lambda: asyncio.run(relay.serve(ready)), daemon=True)
+    thread.start()
     ready.wait()
-    yield relay, f"{before}:{relay.port}"
+    try:
+        yield relay, f"{before}:{relay.port}"
+    finally:
+        relay.stop()
+        thread.join()
 
 
 def measure(command: list[str], environment: dict[str, str], relay: Relay, log: Path) -> Figures:
@@ -132,8 +140,9 @@ def measure(command: list[str], environment: dict[str, str], relay: Relay, log: 
         wall = time.monotonic() - start
     child.returncode = os.waitstatus_to_exitcode(status)  # or Popen would wait for it again
     said = log.read_text(errors="replace")
-    if child.returncode:
-        sys.exit(f"{command[0]} ended with {child.returncode}:\n{said[-4000:]}")
+    if child.returncode or not relay.calls:
+        asked = relay.calls.total()
+        sys.exit(f"{command[0]} ended with {child.returncode}, {asked} calls:\n{said[-4000:]}")
     return Figures(
         calls=Counter(relay.calls),
         wall=wall,

@@ -152,6 +152,10 @@ def staging(at: Workshop) -> None:
     at.iam.group("releasers", at.iam.customer_policy("release-functions", passing))
     subscribing = policy({"Action": "aws-marketplace:Subscribe", "Resource": "*"})
     at.iam.role("trials", trust("lambda"), inline=subscribing)
+    power = policy({"Action": ["ec2:StartInstances", "ec2:StopInstances"], "Resource": "*"})
+    switch = at.iam.customer_policy("switch-instances", power)
+    resizing = policy({"Action": "ec2:ModifyInstanceAttribute", "Resource": "*"})
+    at.iam.role("resizer", trust("lambda"), managed=[switch], inline=resizing)
     in_organization = {"StringEquals": {"aws:PrincipalOrgID": at.organization_id}}
     at.iam.role("shared-fixtures", trust({"AWS": "*"}, in_organization), inline=ONE_BUCKET)
     at.iam.role("build", trust("ecs-tasks"), managed=[ADMINISTRATOR])
@@ -183,6 +187,11 @@ def data(at: Workshop) -> None:
     at.iam.last_used("role/summaries", bedrock=days_ago(3))
     at.iam.user("loader", "modellers", key_made=days_ago(40), key_used=days_ago(1))
     at.iam.last_used("user/loader", bedrock=days_ago(1))
+    made = policy({"Action": "cloudformation:CreateChangeSet", "Resource": "*"})
+    at.iam.write_on_group("modellers", made)
+    run = policy({"Action": "cloudformation:ExecuteChangeSet", "Resource": "*"})
+    at.iam.group("operators", at.iam.customer_policy("execute-change-sets", run))
+    at.iam.join("scientist", "operators")
     at.iam.user("exporter", "engineers")
     for made in (days_ago(60), days_ago(45)):
         at.iam.access_key("exporter", made, days_ago(1), service="sts")

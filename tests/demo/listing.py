@@ -21,7 +21,33 @@ EC2 = {
     "describe_route_tables": "RouteTables",
     "describe_internet_gateways": "InternetGateways",
     "describe_flow_logs": "FlowLogs",
+    "describe_network_acls": "NetworkAcls",
+    "describe_vpc_endpoints": "VpcEndpoints",
+    "describe_vpc_endpoint_service_configurations": "ServiceConfigurations",
+    "describe_vpc_peering_connections": "VpcPeeringConnections",
+    "describe_transit_gateways": "TransitGateways",
+    "describe_transit_gateway_attachments": "TransitGatewayAttachments",
+    "describe_vpn_connections": "VpnConnections",
+    "describe_client_vpn_endpoints": "ClientVpnEndpoints",
 }
+NETWORKS = {
+    ("elbv2", "describe_load_balancers"): ("LoadBalancers", "{LoadBalancerArn}"),
+    ("elb", "describe_load_balancers"): (
+        "LoadBalancerDescriptions",
+        "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{LoadBalancerName}",
+    ),
+    ("network-firewall", "list_firewalls"): ("Firewalls", "{FirewallArn}"),
+    ("network-firewall", "list_firewall_policies"): ("FirewallPolicies", "{Arn}"),
+    ("directconnect", "describe_connections"): (
+        "connections",
+        "arn:aws:directconnect:{region}:{account}:dxcon/{connectionId}",
+    ),
+    ("directconnect", "describe_virtual_interfaces"): (
+        "virtualInterfaces",
+        "arn:aws:directconnect:{region}:{account}:dxvif/{virtualInterfaceId}",
+    ),
+}
+"""Of other services: the answer's list, and the ARN of an item."""
 IAM = {
     "list_saml_providers": "SAMLProviderList",
     "list_server_certificates": "ServerCertificateMetadataList",
@@ -139,6 +165,9 @@ class Aws:
                 for service, operation, *_ in (*OUTSIDE, *REGIONAL):
                     client = self.client(account, service, region)
                     note(f"{account} {region}", client, operation)
+                for service, operation in NETWORKS:
+                    client = self.client(account, service, region)
+                    note(f"{account} {region} {service}", client, operation)
                 ec2 = self.client(account, "ec2", region)
                 for operation in EC2:
                     note(f"{account} {region}", ec2, operation)

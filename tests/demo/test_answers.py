@@ -80,7 +80,7 @@ def test_authorization_details_come_in_pages_and_name_policies(aws: Aws) -> None
     assert attached["AdministratorAccess"] == "ANPAIWMBCKSKIEE64ZLYQ"
     assert "ReadOnlyAccess" not in attached
     only = iam.get_account_authorization_details(Filter=["LocalManagedPolicy"])
-    own = ["platform-everything", "release-functions"]
+    own = ["platform-everything", "release-functions", "switch-instances"]
     assert [p["PolicyName"] for p in only["Policies"]] == own
     assert not only["RoleDetailList"]
 

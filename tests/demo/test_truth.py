@@ -14,13 +14,14 @@ import pytest
 
 from stratum_pipeline import demo
 
-from .listing import EC2, IAM, OUTSIDE, REGIONAL, REGIONS, Aws
+from .listing import EC2, IAM, NETWORKS, OUTSIDE, REGIONAL, REGIONS, Aws
 
 RULES = {
     "iam.root": ("access_key", "central_management", "hardware_mfa", "mfa", "recent_use"),
     "iam.user": (
         "access_key_age",
         "administrator",
+        "combined_escalation",
         "direct_policy",
         "hardware_mfa",
         "long_lived_key",
@@ -42,6 +43,7 @@ RULES = {
     "iam.inline_policy": ("guard_control", "privilege_escalation", "unscoped_actions"),
     "iam.role": (
         "administrator",
+        "combined_escalation",
         "confused_deputy",
         "outside",
         "outside_no_external_id",
@@ -72,15 +74,57 @@ RULES = {
     ),
     "networking.security_group": (
         "all_traffic",
-        "sensitive_ports",
-        "public_port",
-        "foreign_group",
         "default_in_use",
+        "default_rules",
+        "foreign_group",
+        "launch_wizard",
+        "many_rules",
+        "named_source",
+        "public_port",
+        "sensitive_ports",
         "unused",
+        "wide_source",
     ),
-    "networking.vpc": ("flow_logs", "default_in_use"),
+    "networking.vpc": (
+        "default_in_use",
+        "flow_logs",
+        "no_ec2_endpoint",
+        "no_firewall",
+        "no_private_subnet",
+        "single_zone",
+    ),
     "networking.flow_log": ("delivery_failed",),
     "networking.subnet": ("auto_public_ip",),
+    "networking.network_acl": ("admin_ports", "unused"),
+    "networking.vpc_endpoint": ("open_policy", "outsiders", "single_zone"),
+    "networking.endpoint_service": ("anyone", "outsiders"),
+    "networking.peering": ("broad_routes", "outsider"),
+    "networking.transit_gateway": ("auto_accept",),
+    "networking.transit_gateway_attachment": ("outsider",),
+    "networking.vpn_connection": ("tunnel_down",),
+    "networking.client_vpn_endpoint": ("connection_logging",),
+    "networking.direct_connection": ("single_location",),
+    "networking.virtual_interface": ("single_path",),
+    "networking.load_balancer": (
+        "access_logs",
+        "deletion_protection",
+        "desync_mode",
+        "invalid_headers",
+        "no_web_acl",
+        "plaintext",
+        "single_zone",
+        "tls_policy",
+    ),
+    "networking.classic_load_balancer": (
+        "access_logs",
+        "cuts_off",
+        "desync_mode",
+        "plaintext",
+        "single_zone",
+        "tls_policy",
+    ),
+    "networking.firewall": ("deletion_protection", "logging", "single_zone"),
+    "networking.firewall_policy": ("no_rules", "passes_unmatched"),
     "dynamodb.table": (
         "backup_plan",
         "confused_deputy",
@@ -143,8 +187,20 @@ def test_every_resource_exists(organization: demo.Organization, aws: Aws, listin
 
 
 def arns(aws: Aws, listing: dict[str, Any]) -> Iterator[str]:
-    ids = ("FlowLogId", "GroupId", "SubnetId", "VpcId")
-    kinds = {"FlowLogId": "vpc-flow-log", "GroupId": "security-group"}
+    kinds = {
+        "FlowLogId": "vpc-flow-log",
+        "GroupId": "security-group",
+        "ServiceId": "vpc-endpoint-service",
+        "TransitGatewayAttachmentId": "transit-gateway-attachment",
+        "TransitGatewayId": "transit-gateway",
+        "VpcEndpointId": "vpc-endpoint",
+        "VpcPeeringConnectionId": "vpc-peering-connection",
+        "VpnConnectionId": "vpn-connection",
+        "ClientVpnEndpointId": "client-vpn-endpoint",
+        "NetworkAclId": "network-acl",
+        "SubnetId": "subnet",
+        "VpcId": "vpc",
+    }
     for account in aws.scanned:
         details = listing[f"{account} get_account_authorization_details"]
         for key in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"):
@@ -161,10 +217,12 @@ def arns(aws: Aws, listing: dict[str, Any]) -> Iterator[str]:
             for operation, key in EC2.items():
                 found = listing[f"{account} {region} {operation}"]
                 for item in () if found == "RequestLimitExceeded" else found[key]:
-                    name = next((name for name in ids if name in item), None)
+                    name = next((name for name in kinds if name in item), None)
                     if name:
-                        kind = kinds.get(name, name.removesuffix("Id").lower())
-                        yield f"arn:aws:ec2:{region}:{aws.id(account)}:{kind}/{item[name]}"
+                        yield f"arn:aws:ec2:{region}:{aws.id(account)}:{kinds[name]}/{item[name]}"
+            for (service, operation), (key, arn) in NETWORKS.items():
+                for item in listing[f"{account} {region} {service} {operation}"][key]:
+                    yield arn.format(region=region, account=aws.id(account), **item)
 
 
 def buckets(account: str, listing: dict[str, Any]) -> list[str]:
@@ -347,6 +405,30 @@ def to_the_world(rule: dict[str, Any]) -> bool:
     v4 = collapse_addresses(ip_network(r["CidrIp"]) for r in rule["IpRanges"])
     v6 = collapse_addresses(ip_network(r["CidrIpv6"]) for r in rule["Ipv6Ranges"])
     return any(network.prefixlen == 0 for network in [*v4, *v6])
+
+
+def test_endpoint_services(aws: Aws, listing: Any, planted: Any) -> None:
+    anyone, outsiders = set[str](), set[str]()
+    ours = {account.id for account in aws.organization.accounts}
+    for account in aws.scanned:
+        for region in REGIONS:
+            ec2 = aws.client(account, "ec2", region)
+            where = f"{account} {region} describe_vpc_endpoint_service_configurations"
+            for service in listing[where]["ServiceConfigurations"]:
+                allowed = ec2.describe_vpc_endpoint_service_permissions(
+                    ServiceId=service["ServiceId"]
+                )["AllowedPrincipals"]
+                who = {one["Principal"] for one in allowed}
+                arn = (
+                    f"arn:aws:ec2:{region}:{aws.id(account)}:vpc-endpoint-service"
+                    f"/{service['ServiceId']}"
+                )
+                if "*" in who and not service["AcceptanceRequired"]:
+                    anyone.add(arn)
+                elif "*" in who or {one.split(":")[4] for one in who} - ours:
+                    outsiders.add(arn)
+    assert anyone == planted["networking.endpoint_service.anyone"]
+    assert outsiders == planted["networking.endpoint_service.outsiders"]
 
 
 def test_the_toxic_combination_is_whole(aws: Aws, listing: Any, planted: Any) -> None:

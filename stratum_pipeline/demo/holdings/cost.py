@@ -8,17 +8,21 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
 from moto.elb.models import elb_backends
 from moto.elbv2.models import elbv2_backends
+from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 from ..accounts import DATA, HOME, IRELAND, PRODUCTION, SANDBOX, STAGING
+from ..repairs import absent
 from ..tools import Workshop
 from ..tools.core import BORN, LONG_AGO, api, days_ago
 from ..tools.network import IMAGE
 
 GB, GIB = 10**9, 2**30
 RECENT = days_ago(10)
+TOKEN = "00000000-0000-4000-8000-000000000000"
+"""Or botocore draws one, each time another."""
 
 
 def furnish(at: Workshop) -> None:
@@ -46,9 +50,12 @@ def keep_busy(at: Workshop, region: str) -> None:
         count(at, region, "AWS/NATGateway", "BytesOutToDestination", 9e9, NatGatewayId=gateway.id)
     for endpoint in ec2.vpc_end_points.values():
         endpoint.creation_timestamp = RECENT
-    for backends in (elbv2_backends, elb_backends):
-        for balancer in backends[account][region].load_balancers.values():
-            balancer.created_time = RECENT
+    modern: Any = elbv2_backends[account][region]
+    for balancer in modern.load_balancers.values():
+        balancer.created_time = f"{RECENT:%Y-%m-%dT%H:%M:%SZ}"
+    classic: Any = elb_backends[account][region]
+    for balancer in classic.load_balancers.values():
+        balancer.created_time = RECENT
     rds: Any = rds_backends[account][region]
     for database in rds.databases.values():
         count(
@@ -63,7 +70,8 @@ def keep_busy(at: Workshop, region: str) -> None:
         snapshot.created = RECENT
     for table in dynamodb_backends[account][region].tables.values():
         table.created_at = RECENT
-    for secret in secretsmanager_backends[account][region].secrets.values():
+    vault: Any = secretsmanager_backends[account][region]
+    for secret in vault.secrets.values():
         secret.last_accessed = RECENT
 
 
@@ -79,7 +87,7 @@ def count(at: Workshop, region: str, namespace: str, name: str, value: float, **
     """One datum of yesterday noon, in the place of those that the metric has."""
     moto: Any = cloudwatch_backends[at.account.id][region]
     dimensions = [{"Name": key.replace("_", " "), "Value": val} for key, val in about.items()]
-    datum = MetricDatum(namespace, name, value, dimensions, days_ago(1) + timedelta(hours=12))
+    datum: Any = MetricDatum(namespace, name, value, dimensions, days_ago(1) + timedelta(hours=12))
     same = (datum.namespace, datum.name, datum.dimensions)
     moto.metric_data = [
         d for d in moto.metric_data if (d.namespace, d.name, d.dimensions) != same
@@ -87,10 +95,24 @@ def count(at: Workshop, region: str, namespace: str, name: str, value: float, **
 
 
 def production(at: Workshop) -> None:
-    names = at.names["production"]
+    account, names = at.account.id, at.names["production"]
     busy(at, HOME, names["bastion-1"], cpu=2, traffic=1e6)
-    ec2: Any = ec2_backends[at.account.id][HOME]
+    ec2: Any = ec2_backends[account][HOME]
     ec2.get_instance(names["web-1"]).instance_type = "t2.medium"
+    rds: Any = rds_backends[account][HOME]
+    rds.database_snapshots["billing-before-upgrade"].created = LONG_AGO
+    tables: Any = dynamodb_backends[account][HOME].tables
+    tables["orders-by-day"].created_at = BORN
+    tables["carts"].created_at = BORN
+    tables["carts"].throughput = {"ReadCapacityUnits": 400, "WriteCapacityUnits": 200}
+    for kind in ("Read", "Write"):
+        name = f"Consumed{kind}CapacityUnits"
+        count(at, HOME, "AWS/DynamoDB", name, 36_000, TableName="carts")  # ten a second
+    api(at.account, "lambda").update_function_configuration(
+        FunctionName="read-orders", MemorySize=1024
+    )
+    absent.ENROLLED.add(account)
+    absent.ADVICE[account, HOME] = [advice(f"arn:aws:lambda:{HOME}:{account}:function:read-orders")]
 
 
 def staging(at: Workshop) -> None:
@@ -101,6 +123,19 @@ def staging(at: Workshop) -> None:
     ec2.stop_instances(InstanceIds=[batch])
     moto: Any = ec2_backends[at.account.id][HOME]
     moto.get_instance(batch)._reason = f"User initiated ({LONG_AGO:%Y-%m-%d %H:%M:%S} GMT)"
+
+    nat = ec2.create_nat_gateway(
+        SubnetId=names["staging-public"],
+        AllocationId=_address(ec2, "nat"),
+        **_tags("natgateway", "unused"),
+    )
+    names["unused-nat"] = nat["NatGateway"]["NatGatewayId"]
+    count(at, HOME, "AWS/NATGateway", "BytesOutToDestination", 0, NatGatewayId=names["unused-nat"])
+    (shop,) = elbv2_backends[at.account.id][HOME].load_balancers.values()
+    shop.created_time, names["idle-shop"] = f"{BORN:%Y-%m-%dT%H:%M:%SZ}", shop.arn
+    databases: Any = rds_backends[at.account.id][HOME].databases
+    count(at, HOME, "AWS/RDS", "DatabaseConnections", 0, DBInstanceIdentifier="reports")
+    databases["legacy"].db_instance_class = "db.m4.large"
 
 
 def data(at: Workshop) -> None:
@@ -122,6 +157,8 @@ def data(at: Workshop) -> None:
         VolumeId=disk, Description="before the move", **_tags("snapshot", "before-the-move")
     )["SnapshotId"]
     moto.snapshots[old].start_time = LONG_AGO
+    moto.amis[names["golden"]].creation_date = LONG_AGO
+    moto.vpc_end_points[names["lake-athena"]].creation_timestamp = BORN
     about = {"BucketName": "acme-data-lake", "StorageType": "StandardStorage"}
     count(at, HOME, "AWS/S3", "BucketSizeBytes", 40_000 * GIB, **about)
 
@@ -135,10 +172,42 @@ def sandbox(at: Workshop) -> None:
     gone = _volume(ec2, HOME, "gone", 100, VolumeType="gp3")
     names["orphan"] = ec2.create_snapshot(VolumeId=gone, Description="demo")["SnapshotId"]
     ec2.delete_volume(VolumeId=gone)
+    elb_backends[at.account.id][HOME].load_balancers["old-demo"].created_time = BORN
+    logs: Any = api(at.account, "logs")
+    logs.create_log_group(logGroupName="/lab/debug")
+    logs.create_log_stream(logGroupName="/lab/debug", logStreamName="all")
+    groups: Any = logs_backends[at.account.id][HOME].groups
+    groups["/lab/debug"].streams["all"].stored_bytes = 300 * GB
+    secrets = api(at.account, "secretsmanager")
+    made = secrets.create_secret(Name="old-api-key", SecretString="-", ClientRequestToken=TOKEN)
+    names["old-api-key"] = made["ARN"]
     s3: Any = s3_backends[at.account.id]["aws"]
     bucket = "acme-sandbox-scratch"
-    upload = api(at.account, "s3").create_multipart_upload(Bucket=bucket, Key="dump.tar")
-    s3.buckets[bucket].multiparts[upload["UploadId"]].set_part(1, b"x").contentsize = 80 * GIB
+    api(at.account, "s3").create_multipart_upload(Bucket=bucket, Key="dump.tar")
+    uploads: Any = s3.buckets[bucket].multiparts
+    _, upload = uploads.popitem()
+    upload.id = "dump"  # moto draws it unseeded
+    upload.set_part(1, b"x").contentsize = 80 * GIB
+    uploads[upload.id] = upload
+
+
+def advice(function: str) -> dict[str, Any]:
+    """What Compute Optimizer says of a function with four times the memory it needs."""
+    saved = {"currency": "USD", "value": 18.4}
+    return {
+        "functionArn": f"{function}:$LATEST",
+        "functionVersion": "$LATEST",
+        "currentMemorySize": 1024,
+        "finding": "NotOptimized",
+        "findingReasonCodes": ["MemoryOverprovisioned"],
+        "memorySizeRecommendationOptions": [
+            {
+                "rank": 1,
+                "memorySize": 256,
+                "savingsOpportunity": {"estimatedMonthlySavings": saved},
+            }
+        ],
+    }
 
 
 def instance(at: Workshop, network: str, region: str, name: str, kind: str) -> str:

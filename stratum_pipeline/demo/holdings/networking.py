@@ -8,14 +8,14 @@ from ..accounts import DATA, HOME, IRELAND, PRODUCTION, SANDBOX, SECURITY, STAGI
 from ..repairs.directconnect import VIRTUAL_INTERFACES
 from ..repairs.networks import CLIENT_VPNS
 from ..tools import Network, Workshop
-from ..tools.core import Json, api, policy
-from ..tools.network import WORLD, tcp
+from ..tools.core import api, policy
+from ..tools.edge import balancer, classic, firewall, forward, https, protect, redirect, service
+from ..tools.network import tcp
 
 STRANGER = "999988887777"
 """An account of nobody we know."""
 
-TLS12, TLS10 = "ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-2016-08"
-FORWARD = "aws:forward_to_sfe"
+TLS10 = "ELBSecurityPolicy-2016-08"
 OUR_RULES = "stateful-rulegroup/outbound-domains"
 
 
@@ -27,7 +27,8 @@ def furnish(at: Workshop) -> None:
 def security(at: Workshop) -> None:
     inspection = at.known_network("inspection", HOME)
     firewall(inspection, "inspection", rules=[OUR_RULES])
-    _transit_gateway(at, "hub", accepts="disable")
+    hub = _transit_gateway(at, "hub", accepts="disable")
+    _attach(inspection, hub)
     _lines(at, HOME, "EqDC2", "EqDC2")
     _lines(at, IRELAND, "EqLD5", "TCSH")
 
@@ -38,11 +39,14 @@ def production(at: Workshop) -> None:
     shop = balancer(orders, "shop")
     https(orders, shop, 443)
     redirect(orders, shop)
-    protect(at, HOME, shop)
+    protect(orders, shop)
     inside = balancer(orders, "orders-api", Type="network", Scheme="internal")
-    service(at, HOME, "orders-api", inside, f"arn:aws:iam::{STRANGER}:root", asked=True)
+    service(orders, "orders-api", inside, f"arn:aws:iam::{STRANGER}:root", asked=True)
+    service(orders, "orders-events", inside, f"arn:aws:iam::{DATA.id}:root", asked=True)
+    classic(orders, "former-shop")
     _peer(orders, at.known_network("recovery", IRELAND))
     _vpn(orders, "office", down=1)
+    _vpn(orders, "warehouse", down=0)
     names["remote-work"] = _client_vpn(at, HOME, "remote-work", logged=True)
 
 
@@ -56,9 +60,7 @@ def staging(at: Workshop) -> None:
     shop = balancer(network, "shop", attributes={"routing.http.desync_mitigation_mode": "monitor"})
     forward(network, shop, "HTTP", 80)
     hub = _transit_gateway(at, "staging-hub", accepts="enable")
-    attached = network.api.create_transit_gateway_vpc_attachment(
-        TransitGatewayId=hub, VpcId=network.vpc, SubnetIds=[network.private]
-    )["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
+    attached = _attach(network, hub)
     names["contractor"] = attached
     moto: Any = ec2_backends[at.account.id][HOME]
     moto.transit_gateway_attachments[attached].resource_owner_id = STRANGER
@@ -68,6 +70,7 @@ def staging(at: Workshop) -> None:
 def data(at: Workshop) -> None:
     lake = at.known_network("lake", IRELAND)
     lake.interface("partner", lake.group("partner", tcp(8443, "17.32.0.0/16")))
+    _guard(lake, lake.names["lake-private-b"])
     theirs = policy(
         {
             "Principal": {"AWS": f"arn:aws:iam::{STRANGER}:root"},
@@ -116,7 +119,7 @@ def sandbox(at: Workshop) -> None:
         attributes={"access_logs.s3.enabled": "false", "deletion_protection.enabled": "false"},
     )
     forward(lab, open_demo, "TLS", 443, SslPolicy=TLS10)
-    service(at, HOME, "open-demo", open_demo, "*", asked=False)
+    service(lab, "open-demo", open_demo, "*", asked=False)
     classic(
         lab,
         "old-demo",
@@ -148,191 +151,19 @@ def flat(beside: Network, name: str) -> None:
     ec2.authorize_security_group_egress(GroupId=names[f"{name}-default"], IpPermissions=[anything])
 
 
-def balancer(
-    network: Network, name: str, attributes: dict[str, str] | None = None, **options: Any
-) -> str:
-    """ARN of an application load balancer in two zones, logged and protected."""
-    group = network.names.get("load-balancers") or network.group("load-balancers", tcp(443, *WORLD))
-    network.interface(name, group)  # as Elastic Load Balancing would
-    elb = _elb(network)
-    wanted: Json = {
-        "Type": "application",
-        "Scheme": "internet-facing",
-        "Subnets": [network.public, network.names.get(_second(network), network.private)],
-        "SecurityGroups": [group],
-    }
-    made = elb.create_load_balancer(Name=name, **wanted | options)
-    arn = made["LoadBalancers"][0]["LoadBalancerArn"]
-    well = {
-        "access_logs.s3.enabled": "true",
-        "access_logs.s3.bucket": f"acme-{network.account.name}-logs",
-        "deletion_protection.enabled": "true",
-    }
-    if options.get("Type") != "network":
-        well |= {
-            "routing.http.desync_mitigation_mode": "defensive",
-            "routing.http.drop_invalid_header_fields.enabled": "true",
-        }
-    wished = well | (attributes or {})
-    elb.modify_load_balancer_attributes(
-        LoadBalancerArn=arn, Attributes=[{"Key": k, "Value": v} for k, v in wished.items()]
-    )
-    network.names[f"{name}-balancer"] = arn
-    return arn
-
-
-def forward(network: Network, balancer: str, protocol: str, port: int, **options: Any) -> None:
-    kind = "TCP" if "/net/" in balancer else "HTTP"
-    made = _elb(network).create_target_group(
-        Name=f"{balancer.split('/')[2]}-{port}", Protocol=kind, Port=8080, VpcId=network.vpc
-    )
-    target = made["TargetGroups"][0]["TargetGroupArn"]
-    _listen(
-        network, balancer, protocol, port, {"Type": "forward", "TargetGroupArn": target}, options
-    )
-
-
-def https(network: Network, balancer: str, port: int) -> None:
-    forward(network, balancer, "HTTPS", port, SslPolicy=TLS12)
-
-
-def redirect(network: Network, balancer: str) -> None:
-    to = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
-    _listen(network, balancer, "HTTP", 80, {"Type": "redirect", "RedirectConfig": to}, {})
-
-
-def protect(at: Workshop, region: str, balancer: str) -> None:
-    """Put a web ACL before it."""
-    waf = api(at.account, "wafv2", region)
-    seen = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": "shop"}
-    acl = waf.create_web_acl(
-        Name="shop", Scope="REGIONAL", DefaultAction={"Allow": {}}, Rules=[], VisibilityConfig=seen
-    )["Summary"]["ARN"]
-    waf.associate_web_acl(WebACLArn=acl, ResourceArn=balancer)
-
-
-def classic(
-    network: Network,
-    name: str,
-    zones: int = 2,
-    tls: str = "TLSv1.2",
-    plain: bool = False,
-    attributes: Json | None = None,
-    **options: Any,
-) -> None:
-    """A classic load balancer on 443, logged, with the one version of TLS."""
-    elb = api(network.account, "elb", network.region)
-    group = network.names["load-balancers"]
-    subnets = [network.public, network.names[_second(network)]][:zones]
-    listener = {"Protocol": "HTTPS", "LoadBalancerPort": 443, "InstancePort": 8080}
-    listeners = [listener | {"SSLCertificateId": _certificate(network)}]
-    if plain:
-        listeners.append({"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 8080})
-    elb.create_load_balancer(
-        LoadBalancerName=name,
-        Listeners=listeners,
-        Subnets=subnets,
-        SecurityGroups=[group],
-        **options,
-    )
-    elb.create_load_balancer_policy(
-        LoadBalancerName=name,
-        PolicyName="tls",
-        PolicyTypeName="SSLNegotiationPolicyType",
-        PolicyAttributes=[{"AttributeName": f"Protocol-{tls}", "AttributeValue": "true"}],
-    )
-    elb.set_load_balancer_policies_of_listener(
-        LoadBalancerName=name, LoadBalancerPort=443, PolicyNames=["tls"]
-    )
-    well: Json = {
-        "CrossZoneLoadBalancing": {"Enabled": True},
-        "ConnectionDraining": {"Enabled": True, "Timeout": 300},
-        "AccessLog": {"Enabled": True, "S3BucketName": f"acme-{network.account.name}-logs"},
-    }
-    elb.modify_load_balancer_attributes(
-        LoadBalancerName=name, LoadBalancerAttributes=well | (attributes or {})
-    )
-
-
-def firewall(
-    network: Network,
-    name: str,
-    rules: list[str],
-    fragments: str = FORWARD,
-    logged: bool = True,
-    **options: Any,
-) -> None:
-    """A firewall in two zones that logs, and its policy."""
-    at = api(network.account, "network-firewall", network.region)
-    start = f"arn:aws:network-firewall:{network.region}:{network.account.id}:"
-    followed = at.create_firewall_policy(
-        FirewallPolicyName=name,
-        FirewallPolicy={
-            "StatelessDefaultActions": [FORWARD],
-            "StatelessFragmentDefaultActions": [fragments],
-            "StatefulRuleGroupReferences": [{"ResourceArn": start + rule} for rule in rules],
-        },
-    )["FirewallPolicyResponse"]["FirewallPolicyArn"]
-    subnets = [network.public, network.names[_second(network)]]
-    wanted: Json = {
-        "VpcId": network.vpc,
-        "SubnetMappings": [{"SubnetId": subnet} for subnet in subnets],
-        "DeleteProtection": True,
-    }
-    made = at.create_firewall(FirewallName=name, FirewallPolicyArn=followed, **wanted | options)
-    to = {"LogType": "ALERT", "LogDestinationType": "S3", "LogDestination": {"bucketName": "logs"}}
-    at.update_logging_configuration(
-        FirewallArn=made["Firewall"]["FirewallArn"],
-        LoggingConfiguration={"LogDestinationConfigs": [to] if logged else []},
-    )
-
-
-def service(
-    at: Workshop, region: str, name: str, balancer: str, principal: str, *, asked: bool
-) -> None:
-    """An endpoint service to which `principal` may connect, unasked or not."""
-    ec2 = api(at.account, "ec2", region)
-    made = ec2.create_vpc_endpoint_service_configuration(
-        NetworkLoadBalancerArns=[balancer], AcceptanceRequired=asked
-    )["ServiceConfiguration"]["ServiceId"]
-    ec2.modify_vpc_endpoint_service_permissions(ServiceId=made, AddAllowedPrincipals=[principal])
-    at.names[at.account.name][f"{name}-service"] = made
-
-
-def _elb(network: Network) -> Any:
-    return api(network.account, "elbv2", network.region)
-
-
-def _second(network: Network) -> str:
-    """Our name for the network's subnet in another zone."""
-    private = next(name for name, one in network.names.items() if one == network.private)
-    return f"{private}-b"
-
-
-def _certificate(network: Network) -> str:
-    return f"arn:aws:acm:{network.region}:{network.account.id}:certificate/shop"
-
-
-def _listen(
-    network: Network, balancer: str, protocol: str, port: int, action: Json, options: Json
-) -> None:
-    if protocol in ("HTTPS", "TLS"):
-        options = options | {"Certificates": [{"CertificateArn": _certificate(network)}]}
-    _elb(network).create_listener(
-        LoadBalancerArn=balancer,
-        Protocol=protocol,
-        Port=port,
-        DefaultActions=[action],
-        **options,
-    )
-
-
 def _transit_gateway(at: Workshop, name: str, accepts: str) -> str:
     made = api(at.account, "ec2").create_transit_gateway(
         Description=name, Options={"AutoAcceptSharedAttachments": accepts}
     )["TransitGateway"]["TransitGatewayId"]
     at.names[at.account.name][name] = made
     return made
+
+
+def _attach(network: Network, gateway: str) -> str:
+    """Id of the attachment of `network` to the transit gateway."""
+    return network.api.create_transit_gateway_vpc_attachment(
+        TransitGatewayId=gateway, VpcId=network.vpc, SubnetIds=[network.private]
+    )["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
 
 
 def _peer(network: Network, other: Network) -> None:
@@ -372,6 +203,19 @@ class _Stranger:
 
     def __init__(self, backend: Any) -> None:
         self.ec2_backend, self.region = backend, backend.region_name
+
+
+def _guard(network: Network, subnet: str) -> None:
+    """Give the subnet a network ACL of its own, which keeps everything out."""
+    ec2 = network.api
+    (old,) = (
+        association["NetworkAclAssociationId"]
+        for acl in ec2.describe_network_acls()["NetworkAcls"]
+        for association in acl["Associations"]
+        if association["SubnetId"] == subnet
+    )
+    made = ec2.create_network_acl(VpcId=network.vpc)["NetworkAcl"]["NetworkAclId"]
+    ec2.replace_network_acl_association(AssociationId=old, NetworkAclId=made)
 
 
 def _vpn(network: Network, name: str, down: int) -> None:

@@ -86,11 +86,10 @@ def apply() -> None:
     for name, responses in SERVICES.items():
         module: Any = ModuleType(name)
 
-        class Backend(BaseBackend):
-            flask_paths = {"/": responses.dispatch}
-
+        paths = {"flask_paths": {"/": responses.dispatch}}
+        backend: Any = type("Backend", (BaseBackend,), paths)
         package = name.replace("-", "")
-        setattr(module, f"{package}_backends", BackendDict(Backend, name))
+        setattr(module, f"{package}_backends", BackendDict(backend, name))
         sys.modules[f"moto.{package}"] = module
         backend_index.backend_url_patterns.append(
             (name, re.compile(rf"https?://{name}\.(.+)\.amazonaws\.com"))

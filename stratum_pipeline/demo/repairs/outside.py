@@ -86,11 +86,10 @@ def apply() -> None:
 
 
 def add(name: str, host: str, responses: type[BaseResponse], *paths: str) -> None:
-    class Backend(BaseBackend):
-        flask_paths = dict.fromkeys(paths, responses.dispatch)
-
-    module: Any = ModuleType(name)
-    setattr(module, f"{name}_backends", BackendDict(Backend, name))
+    """Have moto serve `paths` of a service: the name it goes by, and its endpoints' host."""
+    module, served = ModuleType(name), dict.fromkeys(paths, responses.dispatch)
+    backend: Any = type(name, (BaseBackend,), {"flask_paths": served})
+    setattr(module, f"{name}_backends", BackendDict(backend, name))
     sys.modules[f"moto.{name}"] = module
     backend_index.backend_url_patterns.append(
         (name, re.compile(rf"https?://{host}\.(.+)\.amazonaws\.com"))

@@ -112,6 +112,9 @@ class Identity:
         for arn in policy_arns:
             self.api.attach_group_policy(GroupName=name, PolicyArn=arn)
 
+    def join(self, user: str, group: str) -> None:
+        self.api.add_user_to_group(GroupName=group, UserName=user)
+
     def write_on_group(self, group: str, document: str) -> None:
         """An inline policy."""
         self.api.put_group_policy(GroupName=group, PolicyName="inline", PolicyDocument=document)

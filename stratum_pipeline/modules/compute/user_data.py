@@ -9,8 +9,8 @@ from typing import Any
 
 from stratum_pipeline.kernel.secrets import kinds
 
-LIMIT = 2**20
-"""Bytes that are unpacked at most: 16 KB of gzip must not fill the memory."""
+LIMIT = 2**17
+"""Bytes that are unpacked at most: 16 KB of gzip can hold 16 MB, and hours of work."""
 
 GZIP, ENDS_IN_HEADER = b"\x1f\x8b", zlib.MAX_WBITS | 16
 
@@ -23,12 +23,13 @@ def user_data_secrets(encoded: str) -> list[str] | None:
     if not encoded:
         return []
     try:
-        raw, whole = _unpacked(base64.b64decode(encoded))
+        raw, whole = _unpacked(base64.b64decode("".join(encoded.split()), validate=True))
     except binascii.Error:
         raw, whole = encoded.encode(), True  # whoever stored it left it plain
     text = raw.decode("utf-8", errors="replace")
-    found = {kind for part in [text, *_parts(text)] for kind in kinds(part)}
-    return sorted(found) if found or whole else None
+    lines = dict.fromkeys(line for part in [text, *_parts(text)] for line in part.splitlines())
+    found = kinds("\n".join(lines))  # they are judged one by one, so once is enough
+    return found if found or whole else None
 
 
 def _unpacked(raw: bytes) -> tuple[bytes, bool]:

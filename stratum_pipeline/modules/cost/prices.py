@@ -5,7 +5,7 @@ An item is named by what is paid for: "volume:gp3" (per GB), "iops:io1" (per pro
 list prices: what Savings Plans, reservations or agreements take off is not known here.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -228,36 +228,20 @@ def listed(region: str, item: str) -> tuple[float, str] | None:
     return None if usd is None else (usd, _table(region, day))
 
 
-def with_price(
-    rows: pl.DataFrame, inventory: Inventory, item: pl.Expr, name: str = "rate"
+def with_prices(
+    rows: pl.DataFrame, inventory: Inventory, by: Sequence[str] = (), **items: pl.Expr
 ) -> pl.DataFrame:
-    """`rows` with `name` (USD a month per unit of `item`) and `<name>_source`; null if unknown."""
-    wanted = rows.select("region", item=item).unique().drop_nulls()
-    told: dict[tuple[str, str], tuple[float, str]] = {
-        (row["region"], row["item"]): (row["usd"], f"AWS Price List API, {row['published']}")
-        for row in inventory.get(Prices, Prices.frame()).to_dicts()
-    }
-    found: list[dict[str, Any]] = []
-    for region, what in wanted.iter_rows():
-        price = told.get((region, what)) or listed(region, what)
-        if price:
-            found.append(
-                {"region": region, "_item": what, name: price[0], f"{name}_source": price[1]}
-            )
-    schema = {"region": pl.String, "_item": pl.String, name: pl.Float64}
-    rates = pl.DataFrame(found, schema | {f"{name}_source": pl.String})
-    return (
-        rows.with_columns(_item=item)
-        .join(rates, on=["region", "_item"], how="left", maintain_order="left")
-        .drop("_item")
-    )
+    """`rows` with the price of each of `items`, in a column of its name, and `price_source`.
 
-
-def sources(*names: str) -> pl.Expr:
-    """Where the rates of these names come from, each said once; "no list price known" if none."""
-    said = pl.concat_list(f"{name}_source" for name in names).list.drop_nulls()
-    told = said.list.unique(maintain_order=True).list.join("; ")
-    return pl.when(told != "").then(told).otherwise(pl.lit("no list price known for this region"))
+    USD a month per unit, null if unknown. The items are told by the region and the columns
+    `by`: each distinct combination is looked up once.
+    """
+    about = ["region", *by]
+    known = rows.select(about).unique(maintain_order=True)
+    for name, item in items.items():
+        known = _priced(known, inventory, item, name)
+    known = known.select(*about, *items, price_source=_sources(*items))
+    return rows.join(known, on=about, how="left", nulls_equal=True, maintain_order="left")
 
 
 def successor(machine: str) -> str:
@@ -278,6 +262,27 @@ def replaced(machine: pl.Series) -> pl.Series:
     """As `successor`, of a column."""
     known = {one: successor(one) for one in machine.unique().drop_nulls()}
     return machine.replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def _priced(rows: pl.DataFrame, inventory: Inventory, item: pl.Expr, name: str) -> pl.DataFrame:
+    """`rows` with `name`, the price of `item`, and `<name>_source`."""
+    told: dict[tuple[str, str], tuple[float, str]] = {
+        (row["region"], row["item"]): (row["usd"], f"AWS Price List API, {row['published']}")
+        for row in inventory.get(Prices, Prices.frame()).to_dicts()
+    }
+    wanted = rows.select("region", item=item).rows()
+    prices = [told.get(pair) or (listed(*pair) if None not in pair else None) for pair in wanted]
+    return rows.with_columns(
+        pl.Series(name, [price and price[0] for price in prices], pl.Float64),
+        pl.Series(f"{name}_source", [price and price[1] for price in prices], pl.String),
+    )
+
+
+def _sources(*names: str) -> pl.Expr:
+    """Where the prices of these names come from, each said once."""
+    said = pl.concat_list(f"{name}_source" for name in names).list.drop_nulls()
+    told = said.list.unique(maintain_order=True).list.join("; ")
+    return pl.when(told != "").then(told).otherwise(pl.lit("no list price known for this region"))
 
 
 def _table(region: str, day: str) -> str:

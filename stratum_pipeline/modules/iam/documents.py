@@ -6,7 +6,7 @@ takes a denial under a condition for a whole one, and expands "*" for a quarter 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
@@ -17,6 +17,11 @@ import pyarrow as pa
 from stratum_pipeline.kernel.policy import Statement, allows, statements, with_policy
 
 from .derive import COMPUTE, full_admin, speaks_of, takes_in
+
+Held = Mapping[str | None, tuple[Any, Any]]
+"""Attached ARNs and inline policies of groups, by name."""
+
+UNKNOWN = (None, None)
 
 PASS_ROLE, PASSED_TO = "iam:passrole", "iam:passedtoservice"
 
@@ -64,6 +69,52 @@ def escalations(parsed: list[Statement]) -> list[str]:
     # A role lent to one service alone is of use only to what is done there.
     ways = [free, *({PASS_ROLE, *(a for a in free if a.startswith(f"{s}:"))} for s in lent)]
     return sorted({name for way in ways if way - denied for name in find(way - denied)})
+
+
+def together(
+    raw: pl.DataFrame, managed: Mapping[str, str | None], groups: Held | None = None
+) -> pl.Series:
+    """Ways that a row's policies, and its groups', open together and none of them alone.
+
+    managed: documents of customer managed policies by ARN; AWS's own are not looked at.
+    Null where a policy is not known or cannot be read.
+    """
+
+    @cache
+    def read(document: str) -> tuple[list[Statement], set[str]] | None:
+        parsed = statements(document)
+        return None if parsed is None else (parsed, set(escalations(parsed)))
+
+    @cache
+    def of(held: frozenset[str]) -> list[str] | None:
+        known = [found for document in held if (found := read(document))]
+        if len(known) < len(held):
+            return None
+        ways = escalations([s for parsed, _ in known for s in parsed])
+        return sorted(set(ways).difference(*(alone for _, alone in known)))
+
+    def row(attached: Any, inline: Any, member: Any) -> list[str] | None:
+        if member is None:
+            return None
+        documents: list[str | None] = []
+        for arns, policies in [
+            (attached, inline),
+            *((groups or {}).get(g, UNKNOWN) for g in member),
+        ]:
+            if arns is None or policies is None:
+                return None
+            documents += [
+                managed.get(arn or "") for arn in arns if ":aws:policy/" not in (arn or "")
+            ]
+            documents += [policy and policy["document"] for policy in policies]
+        known = [document for document in documents if document is not None]
+        return of(frozenset(known)) if len(known) == len(documents) else None
+
+    names = ("attached_policies", "inline_policies")
+    columns = [raw[name].to_list() for name in names]
+    columns.append([[]] * raw.height if groups is None else raw["groups"].to_list())
+    found = [row(*parts) for parts in zip(*columns, strict=True)]
+    return pl.Series("together", found, pl.List(pl.String))
 
 
 def guards(parsed: list[Statement]) -> list[str]:

@@ -140,7 +140,6 @@ def read_managed(ssm: Api) -> Iterator[Row]:
         yield {
             **_common(ssm, _instance_arn(ssm, name)),
             "instance_id": name,
-            "platform": instance.get("PlatformType", ""),
             "os_name": instance.get("PlatformName", ""),
             "os_version": instance.get("PlatformVersion", ""),
             "ping": instance.get("PingStatus", ""),
@@ -178,7 +177,6 @@ def read_associations(ssm: Api) -> Iterator[Row]:
                 f"arn:{account.partition}:ssm:{ssm.region}:{account.account_id}:association/{name}",
             ),
             "association_id": name,
-            "name": association.get("AssociationName", ""),
             "document": association.get("Name", ""),
             "document_version": association.get("DocumentVersion", ""),
             "status": overview.get("Status", ""),
@@ -193,13 +191,12 @@ def read_parameters(ssm: Api) -> Iterator[Row]:
         name: str = parameter["Name"]
         arn = f"arn:{account.partition}:ssm:{ssm.region}:{account.account_id}:parameter"
         arn = f"{arn}/{name.removeprefix('/')}"
-        tier = parameter.get("Tier", "Standard")
+        shareable = parameter.get("Tier") == "Advanced"
         return {
             **_common(ssm, arn),
             "name": name,
             "kind": parameter["Type"],
-            "tier": tier,
-            "policy": _parameter_policy(ssm.on(about=arn), arn) if tier == "Advanced" else "",
+            "policy": _parameter_policy(ssm.on(about=arn), arn) if shareable else "",
         }
 
     listing = ssm.pages("DescribeParameters", "Parameters", PaginationConfig=PAGE)

@@ -100,7 +100,6 @@ class ManagedInstances(Resource, listed_by=MANAGED):
     """One row per managed instance: of EC2 (by its EC2 ARN), or registered from elsewhere."""
 
     instance_id = Column(pl.String, '"i-..." of EC2, "mi-..." otherwise.', source=MANAGED)
-    platform = Column(pl.String, "Linux | Windows | MacOS", source=MANAGED)
     os_name = Column(pl.String, 'PlatformName: "Amazon Linux".', source=MANAGED)
     os_version = Column(pl.String, 'PlatformVersion: "2023".', source=MANAGED)
     ping = Column(pl.String, "Online | ConnectionLost | Inactive", source=MANAGED)
@@ -147,7 +146,6 @@ class Associations(Resource, listed_by=ASSOCIATIONS):
     """One row per State Manager association."""
 
     association_id = Column(pl.String, "", source=ASSOCIATIONS)
-    name = Column(pl.String, 'AssociationName; "" if none.', source=ASSOCIATIONS)
     document = Column(
         pl.String, "Document it runs: a name, or an ARN if another account's.", source=ASSOCIATIONS
     )
@@ -177,11 +175,10 @@ class Parameters(Resource, listed_by=PARAMETERS):
 
     name = Column(pl.String, "Unique in the account and region.", source=PARAMETERS)
     kind = Column(pl.String, "String | StringList | SecureString", source=PARAMETERS)
-    tier = Column(pl.String, "Standard | Advanced; only the latter is shared.", source=PARAMETERS)
     policy = Column(
         pl.String,
-        'Its resource policies as one JSON document; "" if none, and for standard ones (which'
-        " are not asked).",
+        'Its resource policies as one JSON document; "" if none. Only those of the tier Advanced'
+        " can have any, and only they are asked.",
         source=PARAMETER_POLICY,
     )
 

@@ -45,10 +45,8 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> dict[str, Edit]:
     changes: dict[str, Edit] = {}
 
     def call(client, operation: str, params: dict):
-        if operation in DEFAULTS:
-            body = {**DEFAULTS[operation]}
-        else:
-            body = real(client, operation, params)
+        known = operation in DEFAULTS
+        body = {**DEFAULTS[operation]} if known else real(client, operation, params)
         if operation == "DescribeSnapshots":  # moto knows neither owners nor whom it is open to
             kept = ec2_backends[ME][client.meta.region_name].snapshots
             body["Snapshots"] = [
@@ -83,7 +81,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch, edit: dict[str, Edit]) -> int:
         return {LISTINGS[operation]: items[start : start + size]} | more
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    monkeypatch.setattr(common, "PAGE", dict.fromkeys(LISTINGS, 5))
+    monkeypatch.setattr(common, "PAGE", common.PAGE | dict.fromkeys(LISTINGS, 5))
     return 5
 
 

@@ -15,7 +15,7 @@ from stratum_pipeline.modules.compute import MODULE
 
 from .conftest import ME, REGION
 
-TOMORROW = datetime.now(UTC) + timedelta(days=1)
+LATER = datetime.now(UTC) + timedelta(days=3)
 """When the scan is judged: moto dates what it makes by the real clock."""
 
 IMAGE = "ami-0abcdef1234567890"
@@ -28,7 +28,7 @@ def scan(account: Account, *regions: str) -> Inventory:
 
 def judged(account: Account, *regions: str) -> Verdicts:
     inventory = {**scan(account, *regions), Members: Members.frame([{"principal": ME}])}
-    return evaluate("compute", MODULE.rules, inventory, account.coverage(), TOMORROW)
+    return evaluate("compute", MODULE.rules, inventory, account.coverage(), LATER)
 
 
 def failing(found: Verdicts) -> set[tuple[str, str]]:

@@ -342,7 +342,9 @@ def test_block_public_access_shields(account: Account, ec2: Any, edit: dict[str,
 
 
 def test_images_in_use(account: Account, ec2: Any, edit: dict[str, Edit]):
-    ids = [ec2.register_image(Name=name)["ImageId"] for name in "abcd"]
+    ids = [
+        ec2.register_image(Name=name)["ImageId"] for name in ("amazons", "strangers", "old", "new")
+    ]
     told: dict[str, dict[str, Any]] = {
         ids[0]: {"OwnerId": "137112412989", "ImageOwnerAlias": "amazon"},
         ids[1]: {"OwnerId": STRANGER},

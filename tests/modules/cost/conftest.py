@@ -2,9 +2,14 @@
 
 from typing import Any
 
+import boto3
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+
+from stratum_pipeline.kernel.collect import Account
+from stratum_pipeline.modules.cost import MODULE
 
 from .answers import Answers
 
@@ -36,3 +41,19 @@ def answers(aws: None, monkeypatch: pytest.MonkeyPatch) -> Answers:
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
     return told
+
+
+LOADER = Loader()
+"""Of AWS's models: fifteen services in two regions, for each of many tests."""
+
+
+def session() -> boto3.Session:
+    made = boto3.Session("testing", "testing", region_name="us-east-1")
+    inner: Any = made._session  # pyright: ignore[reportPrivateUsage]
+    inner.register_component("data_loader", LOADER)
+    return made
+
+
+@pytest.fixture
+def account(aws: None) -> Account:
+    return Account(session(), "123456789012", MODULE.operations)

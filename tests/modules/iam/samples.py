@@ -60,6 +60,7 @@ SAMPLES: dict[str, list[Any]] = {
         document(allow("*", "arn:aws:s3:::a")),
         document(allow("iam:AttachUserPolicy")),
         document(allow(["kms:*", "iam:PassRole"])),
+        document(allow("ec2:RunInstances")),
         "not json",
     ],
     "attached_policies": [[], [READ_ONLY], [ADMINISTRATOR], [READ_ONLY, ADMINISTRATOR]],

@@ -46,6 +46,10 @@ def denying(principal: Any = "*", **condition: Any) -> dict[str, Any]:
         (True, [trusting("*", **when(StringEqualsIfExists=ORG))]),
         (True, [trusting("*", **when(StringLike={"aws:PrincipalArn": "arn:aws:iam::*:role/x"}))]),
         (False, [trusting("*", **when(StringEquals=ORG))]),
+        # An organization with a wildcard is any organization.
+        (True, [trusting("*", **when(StringLike={"aws:PrincipalOrgID": "o-*"}))]),
+        (True, [trusting("*", **when(StringLike={"aws:PrincipalOrgID": ["o-abc1234567", "*"]}))]),
+        (True, [trusting("*", **when(StringNotEquals=ORG))]),
         (False, [trusting("*", **when(StringEquals=ORG | {"sts:ExternalId": "s3cret"}))]),
         (False, [trusting("*", **when(StringEquals={"aws:PrincipalAccount": "111122223333"}))]),
         (

@@ -1,4 +1,4 @@
-"""What policies amount to: each published way to administrator is found, and no way that is shut."""
+"""What policies amount to: each published way to administrator is found, and none that is shut."""
 
 import subprocess
 import sys

@@ -193,7 +193,7 @@ def test_facts_become_verdicts(account: Account, estate: Any):
     assert found.unknowns.is_empty()
     assert found.gaps.is_empty()
     related = found.fails.filter(pl.col("resource_arn") == f"{ME}:role/web")["related"]
-    assert related.to_list() == [[f"{ME}:instance-profile/web"]]
+    assert related.to_list() == [[f"{ME}:instance-profile/web", f"{ME}:role/web"]]
 
 
 def test_rows_say_what_aws_says(account: Account, estate: Any):

@@ -69,3 +69,19 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
     monkeypatch.setattr(listing, "PAGE", 5)
     return 5
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """answer("DescribeFirewall", body): AWS's answer, in place of moto's; or body(params)."""
+    real = botocore.client.BaseClient._make_api_call
+    answers: dict[str, Any] = {}
+
+    def call(client, operation: str, params: dict):
+        if operation not in answers:
+            return real(client, operation, params)
+        given = answers[operation]
+        return given(params) if callable(given) else given
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    return answers.__setitem__

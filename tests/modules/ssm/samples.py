@@ -39,7 +39,6 @@ SAMPLES: dict[str, list[Any]] = {
     "idle_minutes": [5, 20, 60],
     "max_minutes": [0, 480],
     "instance_id": ["i-0a1b2c3d", "mi-0a1b2c3d"],
-    "platform": ["Linux", "Windows"],
     "os_name": ["Amazon Linux", "Ubuntu", "Microsoft Windows Server 2012 R2 Standard"],
     "os_version": ["2023", "2", "18.04", "24.04", "6.3.9600"],
     "ping": ["Online", "ConnectionLost"],
@@ -52,7 +51,6 @@ SAMPLES: dict[str, list[Any]] = {
     "document_version": ["", "$DEFAULT", "3"],
     "status": ["", "Success", "Pending", "Failed"],
     "failures": [0, 2],
-    "tier": ["Standard", "Advanced"],
     "policy": ["", policy("222222222222"), policy("999999999999"), policy("*")],
     "": [""],
 }

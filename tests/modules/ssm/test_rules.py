@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from stratum_pipeline.kernel.correlate import Index, correlate
 from stratum_pipeline.kernel.rule import Rule
 from stratum_pipeline.kernel.table import NEVER
 from stratum_pipeline.modules.ssm import MODULE
@@ -365,3 +366,31 @@ def test_session_preferences():
     }
     assert judge(json.dumps(document | {"sessionType": "Port"}))["session"] is None
     assert session({})["idle_minutes"] == 20
+
+
+SHELL = f"arn:aws:ssm:us-east-1:{ME}:document/SSM-SessionManagerRunShell"
+DEPLOY = f"arn:aws:ssm:us-east-1:{ME}:document/Deploy"
+HOST = f"arn:aws:ec2:us-east-1:{ME}:instance/i-0a1b2c3d"
+
+
+@pytest.mark.parametrize(
+    ("rule", "beside", "arn", "severity"),
+    [
+        (documents.secrets, "ssm.document.public", DEPLOY, "critical"),
+        (documents.secrets, "ssm.document.outsiders", DEPLOY, "critical"),
+        (sessions.run_as, "ssm.session.logging", SHELL, "high"),
+        (instances.security_patches, "compute.instance.exposed_services", HOST, "critical"),
+        (instances.security_patches, "compute.instance.reachable_profile", HOST, "critical"),
+    ],
+)
+def test_correlations_are_of_one_resource(rule: Rule, beside: str, arn: str, severity: str):
+    def told(companion: str) -> list[str]:
+        rows = [
+            {"finding_id": "0", "rule_id": rule.id, "account_id": ME, "resource_arn": arn},
+            {"finding_id": "1", "rule_id": beside, "account_id": ME, "resource_arn": companion},
+        ]
+        index = Index.frame(rows)
+        return [s for c in MODULE.correlations for s in correlate(c, index)["severity"].to_list()]
+
+    assert told(arn) == [severity]
+    assert told(f"{arn}-other") == []

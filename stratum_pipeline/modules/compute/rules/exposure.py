@@ -12,9 +12,14 @@ from ..inventory import Instances
 RUNS = Instances.state == "running"
 HAS_PROFILE = Instances.profile != ""
 
-# `open_ports` implies the first three: they are named for the evidence, and for the reason
-# where one of them is unknown.
-_reached = Instances.addressed & Instances.routed & Instances.unblocked
+# An open port implies the rest: it is named for the evidence, and for the reason where one of
+# these is unknown.
+_reached = (
+    Instances.addressed
+    & Instances.routed
+    & Instances.unblocked
+    & (Instances.ingress.list.len() > 0)
+)
 _web = (each("from_port") == each("to_port")) & each("from_port").is_in([80, 443])
 
 REACHED = _reached & some(Instances.open_ports, each("protocol") != "")
@@ -32,7 +37,7 @@ _instance = partial(
 exposed_services = _instance(
     id="compute.instance.exposed_services",
     when=RUNS,
-    fails=_reached & some(Instances.exposed_services, pl.element() != ""),
+    fails=REACHED & some(Instances.exposed_services, pl.element() != ""),
     severity=Severity.HIGH,
     title="Instance exposes administration or data services to the internet",
     rationale="It runs at a public address, its subnet routes to the internet, and its security"

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import polars as pl
 
 from stratum_pipeline.kernel.collect import Api, Collector
+from stratum_pipeline.kernel.coverage import Outcome
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource, setting_arn
 
-from ..prices import sources, with_price
+from ..prices import with_prices
 from .common import EPOCH, Listing, Raw, row
 
 ORGANIZATION = "organizations:DescribeOrganization"
@@ -16,7 +17,7 @@ ENROLLMENT = "compute-optimizer:GetEnrollmentStatus"
 FUNCTIONS = "compute-optimizer:GetLambdaFunctionRecommendations"
 SECRETS = "secretsmanager:ListSecrets"
 HERE = "us-east-1"
-"""Where the endpoints of billing are."""
+"""Where billing has its endpoints."""
 
 NOT_ENROLLED = ("OptInRequiredException",)
 
@@ -66,9 +67,7 @@ class Secrets(Resource, listed_by=SECRETS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        return with_price(raw, inventory, pl.lit("secret"), "usd").with_columns(
-            price_source=sources("usd")
-        )
+        return with_prices(raw, inventory, usd=pl.lit("secret"))
 
 
 def read_billing(organizations: Api) -> Iterator[Raw]:
@@ -82,12 +81,12 @@ def read_billing(organizations: Api) -> Iterator[Raw]:
     payer = pays == account.account_id
     budgets: Listing = []
     monitors: Listing = []
+    here = organizations.on(region=HERE)
     if payer:
-        here = organizations.on(region=HERE)
         owner = account.account_id
         budgets = here.on(service="budgets").all("DescribeBudgets", "Budgets", AccountId=owner)
         monitors = here.on(service="ce").all("GetAnomalyMonitors", "AnomalyMonitors")
-    optimizer = organizations.on(service="compute-optimizer").call("GetEnrollmentStatus")
+    optimizer = here.on(service="compute-optimizer").call("GetEnrollmentStatus")
     arn = setting_arn(account.partition, "billing", "", account.account_id, "cost-management")
     yield row(organizations, arn) | {
         "region": "",
@@ -99,6 +98,11 @@ def read_billing(organizations: Api) -> Iterator[Raw]:
 
 
 def read_functions(optimizer: Api) -> Iterator[Raw]:
+    account = optimizer.account
+    offered = account.session.get_available_regions("compute-optimizer", account.partition)
+    if optimizer.region not in offered:
+        optimizer.record("GetLambdaFunctionRecommendations", Outcome.UNSUPPORTED, "NoEndpoint")
+        return
     token: dict[str, str] = {}
     while True:
         reply = optimizer.call("GetLambdaFunctionRecommendations", absent=NOT_ENROLLED, **token)

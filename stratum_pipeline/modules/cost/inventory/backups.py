@@ -8,7 +8,7 @@ import polars as pl
 from stratum_pipeline.kernel.collect import Api, Collector
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource
 
-from ..prices import INSTANCES, sources, with_price
+from ..prices import INSTANCES, with_prices
 from .common import EPOCH, PAGE, Raw, arn_of, images, instances, row, tagged, volumes
 
 SNAPSHOTS, IMAGES, VOLUMES = "ec2:DescribeSnapshots", "ec2:DescribeImages", "ec2:DescribeVolumes"
@@ -42,10 +42,9 @@ class Snapshots(Resource, listed_by=SNAPSHOTS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        rows = with_price(raw, inventory, pl.format("snapshot:{}", "tier"))
-        return rows.with_columns(
-            usd=pl.col("stored_gb") * pl.col("rate"), price_source=sources("rate")
-        )
+        rate = pl.format("snapshot:{}", "tier")
+        rows = with_prices(raw, inventory, ("tier",), rate=rate)
+        return rows.with_columns(usd=pl.col("stored_gb") * pl.col("rate"))
 
 
 class Images(Resource, listed_by=IMAGES):
@@ -70,10 +69,8 @@ class Images(Resource, listed_by=IMAGES):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        rows = with_price(raw, inventory, pl.lit("snapshot:standard"))
-        return rows.with_columns(
-            usd=pl.col("size_gb") * pl.col("rate"), price_source=sources("rate")
-        )
+        rows = with_prices(raw, inventory, rate=pl.lit("snapshot:standard"))
+        return rows.with_columns(usd=pl.col("size_gb") * pl.col("rate"))
 
 
 def read_snapshots(ec2: Api) -> Iterator[Raw]:

@@ -8,7 +8,7 @@ from stratum_pipeline.kernel.collect import Api, Collector
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource
 
 from ..metrics import HOUR, METRICS, Metric, busiest, measure, rounded, watched
-from ..prices import replaced, sources, with_price
+from ..prices import replaced, with_prices
 from .common import Raw, databases, row
 
 DATABASES, SNAPSHOTS = "rds:DescribeDBInstances", "rds:DescribeDBSnapshots"
@@ -48,11 +48,19 @@ class DbInstances(Resource, listed_by=DATABASES):
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
         rows = raw.with_columns(successor=replaced(raw["instance_class"]))
-        zones = pl.when("multi_az").then(pl.lit("multi")).otherwise(pl.lit("single"))
-        for column, name in (("instance_class", "usd"), ("successor", "then")):
-            rows = with_price(
-                rows, inventory, pl.format("db:{}:{}:{}", column, "engine", zones), name
-            )
+        zones = (
+            pl.when("multi_az")
+            .then(pl.lit("multi"))
+            .when(~pl.col("multi_az"))
+            .then(pl.lit("single"))
+        )
+        rows = with_prices(
+            rows,
+            inventory,
+            ("instance_class", "successor", "engine", "multi_az"),
+            usd=pl.format("db:{}:{}:{}", "instance_class", "engine", zones),
+            then=pl.format("db:{}:{}:{}", "successor", "engine", zones),
+        )
         saved = pl.col("usd") - pl.col("then")
         cluster = ("region", "cluster")
         peak = pl.col("connections").max().over(cluster)
@@ -63,7 +71,6 @@ class DbInstances(Resource, listed_by=DATABASES):
             .when((pl.col("cluster") != "") & ((peak > 0) | seen_all))
             .then(peak),
             successor_usd=pl.when(saved > 0).then(saved),
-            price_source=sources("usd"),
         )
 
 
@@ -80,10 +87,8 @@ class DbSnapshots(Resource, listed_by=SNAPSHOTS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        rows = with_price(raw, inventory, pl.lit("db_snapshot"))
-        return rows.with_columns(
-            usd=pl.col("size_gb") * pl.col("rate"), price_source=sources("rate")
-        )
+        rows = with_prices(raw, inventory, rate=pl.lit("db_snapshot"))
+        return rows.with_columns(usd=pl.col("size_gb") * pl.col("rate"))
 
 
 class DynamoTables(Resource, listed_by=TABLES):
@@ -112,8 +117,8 @@ class DynamoTables(Resource, listed_by=TABLES):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        rows = with_price(raw, inventory, pl.lit("dynamodb:read"), "read")
-        rows = with_price(rows, inventory, pl.lit("dynamodb:write"), "write")
+        read, write = pl.lit("dynamodb:read"), pl.lit("dynamodb:write")
+        rows = with_prices(raw, inventory, read=read, write=write)
         unused = {
             kind: (pl.col(f"{kind}_units") - (2 * pl.col(f"{kind}_peak")).clip(1)).clip(0)
             for kind in ("read", "write")
@@ -121,7 +126,6 @@ class DynamoTables(Resource, listed_by=TABLES):
         return rows.with_columns(
             usd=pl.col("read_units") * pl.col("read") + pl.col("write_units") * pl.col("write"),
             unused_usd=unused["read"] * pl.col("read") + unused["write"] * pl.col("write"),
-            price_source=sources("read", "write"),
         )
 
 

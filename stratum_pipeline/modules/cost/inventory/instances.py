@@ -10,7 +10,7 @@ from stratum_pipeline.kernel.collect import Api, Collector
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource
 
 from ..metrics import METRICS, Metric, measure, rounded, watched
-from ..prices import INSTANCES, replaced, sources, with_price
+from ..prices import INSTANCES, replaced, with_prices
 from .common import EPOCH, Raw, arn_of, instances, row, tagged
 from .volumes import Volumes
 
@@ -54,9 +54,13 @@ class Instances(Resource, listed_by=INSTANCES):
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
         rows = raw.with_columns(successor=replaced(raw["instance_type"]))
-        for column, name in (("instance_type", "rate"), ("successor", "then")):
-            item = pl.format("instance:{}:{}", column, "platform")
-            rows = with_price(rows, inventory, item, name)
+        rows = with_prices(
+            rows,
+            inventory,
+            ("instance_type", "successor", "platform"),
+            rate=pl.format("instance:{}:{}", "instance_type", "platform"),
+            then=pl.format("instance:{}:{}", "successor", "platform"),
+        )
         # What is spot is paid at a price of the hour, which the list does not know.
         listed = pl.when(pl.col("market") == "on-demand").then(pl.col("rate"))
         saved = listed - pl.col("then")
@@ -78,7 +82,6 @@ class Instances(Resource, listed_by=INSTANCES):
             usd=listed,
             half_usd=listed / 2,
             successor_usd=pl.when(saved > 0).then(saved),
-            price_source=sources("rate"),
         ).join(storage, on="arn", how="left", maintain_order="left")
 
 

@@ -8,7 +8,7 @@ from stratum_pipeline.kernel.collect import Api, Collector
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource
 
 from ..metrics import METRICS, Metric, measure, total, watched
-from ..prices import INSTANCES, sources, with_price
+from ..prices import INSTANCES, with_prices
 from .common import PAGE, Raw, arn_of, instances, row
 
 ADDRESSES, GATEWAYS = "ec2:DescribeAddresses", "ec2:DescribeNatGateways"
@@ -35,9 +35,7 @@ class Addresses(Resource, listed_by=ADDRESSES):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        return with_price(raw, inventory, pl.lit("address"), "usd").with_columns(
-            price_source=sources("usd")
-        )
+        return with_prices(raw, inventory, usd=pl.lit("address"))
 
 
 class NatGateways(Resource, listed_by=GATEWAYS):
@@ -54,9 +52,7 @@ class NatGateways(Resource, listed_by=GATEWAYS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        return with_price(raw, inventory, pl.lit("nat_gateway"), "usd").with_columns(
-            price_source=sources("usd")
-        )
+        return with_prices(raw, inventory, usd=pl.lit("nat_gateway"))
 
 
 class LoadBalancers(Resource, listed_by=BALANCERS):
@@ -73,8 +69,7 @@ class LoadBalancers(Resource, listed_by=BALANCERS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        item = pl.format("load_balancer:{}", "kind")
-        return with_price(raw, inventory, item, "usd").with_columns(price_source=sources("usd"))
+        return with_prices(raw, inventory, ("kind",), usd=pl.format("load_balancer:{}", "kind"))
 
 
 class ClassicLoadBalancers(Resource, listed_by=CLASSIC):
@@ -91,8 +86,7 @@ class ClassicLoadBalancers(Resource, listed_by=CLASSIC):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        item = pl.lit("load_balancer:classic")
-        return with_price(raw, inventory, item, "usd").with_columns(price_source=sources("usd"))
+        return with_prices(raw, inventory, usd=pl.lit("load_balancer:classic"))
 
 
 class VpcEndpoints(Resource, listed_by=ENDPOINTS):
@@ -112,8 +106,8 @@ class VpcEndpoints(Resource, listed_by=ENDPOINTS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        rows = with_price(raw, inventory, pl.lit("endpoint"))
-        return rows.with_columns(usd=pl.col("zones") * pl.col("rate"), price_source=sources("rate"))
+        rows = with_prices(raw, inventory, rate=pl.lit("endpoint"))
+        return rows.with_columns(usd=pl.col("zones") * pl.col("rate"))
 
 
 def read_addresses(ec2: Api) -> Iterator[Raw]:

@@ -10,7 +10,7 @@ from stratum_pipeline.kernel.collect import Api, Collector, Reply
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource
 
 from ..metrics import DAY, METRICS, Metric, measure, rounded, window
-from ..prices import sources, with_price
+from ..prices import with_prices
 from .common import Raw, row
 
 BUCKETS, LOG_GROUPS = "s3:ListBuckets", "logs:DescribeLogGroups"
@@ -51,20 +51,16 @@ class Buckets(Resource, listed_by=BUCKETS, regional=False):
     )
 
     ia_usd = Column(pl.Float64, "What Standard-IA would save, a month.", derived=True)
-    ia_source = Column(pl.String, "Where that comes from.", derived=True)
     stale_usd = Column(pl.Float64, "The stale parts, a month.", derived=True)
-    stale_source = Column(pl.String, "Where that comes from.", derived=True)
+    price_source = Column(pl.String, "Where the amounts come from.", derived=True)
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        rows = with_price(raw, inventory, pl.lit("s3:standard"), "standard")
-        rows = with_price(rows, inventory, pl.lit("s3:standard_ia"), "ia")
-        cheaper = pl.col("standard") - pl.col("ia")
+        standard, ia = pl.lit("s3:standard"), pl.lit("s3:standard_ia")
+        rows = with_prices(raw, inventory, standard=standard, ia=ia)
         return rows.with_columns(
-            ia_usd=pl.col("standard_gb") * cheaper,
-            ia_source=sources("standard", "ia"),
+            ia_usd=pl.col("standard_gb") * (pl.col("standard") - pl.col("ia")),
             stale_usd=pl.col("stale_gb") * pl.col("standard"),
-            stale_source=sources("standard"),
         )
 
 
@@ -85,10 +81,8 @@ class LogGroups(Resource, listed_by=LOG_GROUPS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        rows = with_price(raw, inventory, pl.lit("logs"))
-        return rows.with_columns(
-            usd=pl.col("stored_gb") * pl.col("rate"), price_source=sources("rate")
-        )
+        rows = with_prices(raw, inventory, rate=pl.lit("logs"))
+        return rows.with_columns(usd=pl.col("stored_gb") * pl.col("rate"))
 
 
 def read_buckets(s3: Api) -> Iterator[Raw]:

@@ -8,7 +8,7 @@ from stratum_pipeline.kernel.collect import Api, Collector
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource
 
 from ..metrics import HOUR, METRICS, Metric, busiest, measure, watched
-from ..prices import sources, with_price
+from ..prices import with_prices
 from .common import Raw, arn_of, row, volumes
 
 VOLUMES = "ec2:DescribeVolumes"
@@ -51,15 +51,16 @@ class Volumes(Resource, listed_by=VOLUMES):
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
         kind, size, iops = pl.col("volume_type"), pl.col("size_gb"), pl.col("iops")
-        rows = raw
-        for name, item in (
-            ("gb", pl.format("volume:{}", kind)),
-            ("io", pl.format("iops:{}", kind)),
-            ("gp3_gb", pl.lit("volume:gp3")),
-            ("gp3_io", pl.lit("iops:gp3")),
-            ("gp3_mb", pl.lit("throughput:gp3")),
-        ):
-            rows = with_price(rows, inventory, item, name)
+        rows = with_prices(
+            raw,
+            inventory,
+            ("volume_type",),
+            gb=pl.format("volume:{}", "volume_type"),
+            io=pl.format("iops:{}", "volume_type"),
+            gp3_gb=pl.lit("volume:gp3"),
+            gp3_io=pl.lit("iops:gp3"),
+            gp3_mb=pl.lit("throughput:gp3"),
+        )
         included = pl.when(kind == "gp3").then(INCLUDED_IOPS).otherwise(0)
         paid = (iops - included).clip(0)
         rate = pl.when(kind.is_in(PROVISIONED)).then(pl.col("io")).otherwise(0.0)
@@ -79,7 +80,6 @@ class Volumes(Resource, listed_by=VOLUMES):
             usd=usd,
             gp3_usd=usd - as_gp3,
             unused_iops_usd=(iops - needed).clip(0) * rate,
-            price_source=sources("gb", "io", "gp3_gb"),
         )
 
 

@@ -29,7 +29,7 @@ lifecycle = Rule(
     undo="Delete the rules, after which nothing more moves or expires: `aws s3api"
     " delete-bucket-lifecycle --bucket {name}`",
     criteria=(),
-    monthly_usd=monthly(Buckets.ia_usd, Buckets.ia_source),
+    monthly_usd=monthly(Buckets.ia_usd, Buckets.price_source),
 )
 
 incomplete_uploads = Rule(
@@ -51,7 +51,7 @@ incomplete_uploads = Rule(
     undo="Delete the rule; aborted uploads must be sent again: `aws s3api delete-bucket-lifecycle"
     " --bucket {name}`",
     criteria=(),
-    monthly_usd=monthly(Buckets.stale_usd, Buckets.stale_source),
+    monthly_usd=monthly(Buckets.stale_usd, Buckets.price_source),
 )
 
 retention = Rule(

@@ -63,6 +63,12 @@ class InlinePolicies(Resource, listed_by=DETAILS, regional=False):
         return documents.judge(raw)
 
 
+def managed(inventory: Inventory) -> dict[str, str | None]:
+    """Documents of the customer managed policies, by ARN."""
+    rows = inventory.get(Policies, Policies.frame())
+    return dict(rows.select("arn", "document").iter_rows())
+
+
 def read_policies(iam: Api) -> Iterator[dict[str, Any]]:
     def describe(policy: dict[str, Any]) -> dict[str, Any]:
         default = [v for v in policy["PolicyVersionList"] if v["IsDefaultVersion"]]

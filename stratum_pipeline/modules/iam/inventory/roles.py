@@ -10,8 +10,9 @@ from stratum_pipeline.kernel.policy import STATEMENTS, with_policy
 from stratum_pipeline.kernel.table import NEVER, TIMESTAMP, Column, Inventory, Resource
 from stratum_pipeline.kernel.trust import with_outsiders
 
-from .. import derive
+from .. import derive, documents
 from .details import DETAILS, INLINE, arns, boundary, canonical, details, entity, inline, moment
+from .policies import managed
 from .services import LAST_USED, SERVICE_USE, SERVICE_USE_DOC, service_use
 
 
@@ -70,6 +71,13 @@ class Roles(Resource, listed_by=DETAILS, regional=False):
         derived=True,
     )
 
+    together = Column(
+        pl.List(pl.String),
+        "Ways to administrator that its policies open together, and none alone.",
+        source=DETAILS,
+        derived=True,
+    )
+
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
         judged = with_policy(
@@ -82,6 +90,7 @@ class Roles(Resource, listed_by=DETAILS, regional=False):
             trust_compute=derive.trust_compute,
             trust_services=derive.trust_services,
         ).with_columns(
+            documents.together(raw, managed(inventory)),
             unheld=derive.without_external_id(raw),
             service_linked=cls.path.str.starts_with("/aws-service-role/"),
             administrator=derive.administrator(raw) & derive.unbounded(),

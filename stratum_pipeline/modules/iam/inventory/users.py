@@ -9,8 +9,9 @@ import polars as pl
 from stratum_pipeline.kernel.collect import Api
 from stratum_pipeline.kernel.table import TIMESTAMP, Column, Inventory, Resource
 
-from .. import derive
+from .. import derive, documents
 from .details import DETAILS, INLINE, NO_NEWS, arns, boundary, details, entity, flag, inline, moment
+from .policies import managed
 from .report import REPORT, VIRTUAL_MFA, credential_report, virtual_mfa
 from .services import LAST_USED, SERVICE_USE, SERVICE_USE_DOC, service_use
 
@@ -56,9 +57,19 @@ class Users(Resource, listed_by=DETAILS, regional=False):
         derived=True,
     )
 
+    together = Column(
+        pl.List(pl.String),
+        "Ways to administrator that its policies and its groups' open together, and none alone.",
+        source=DETAILS,
+        derived=True,
+    )
+
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
+        groups = inventory.get(Groups, Groups.frame())
+        held = groups.select("name", "attached_policies", "inline_policies").iter_rows()
         return raw.with_columns(
+            documents.together(raw, managed(inventory), {name: (a, i) for name, a, i in held}),
             administrator=derive.administrator(raw) & derive.unbounded(),
             service_idle_since=derive.idle_since(),
         )

@@ -6,7 +6,7 @@ from stratum_pipeline.kernel.rule import Rule, Severity
 from stratum_pipeline.kernel.table import some
 
 from ..inventory import Roles
-from .users import DAYS, old
+from .users import DAYS, TOGETHER, old
 
 WIDE = r"^arn:[a-z-]+:iam::aws:policy/(ReadOnlyAccess|PowerUserAccess)$"
 TRUST = "IAM > Roles > {name} > Trust relationships > Edit trust policy"
@@ -163,7 +163,7 @@ role_workload_administrator = Rule(
     breaks="What the workload does and the boundary does not allow.",
     undo=UNDO_BOUNDARY,
     criteria=("CC6.3",),
-    related=Roles.instance_profile_arns,
+    related=pl.concat_list("arn", Roles.instance_profile_arns),
 )
 
 role_administrator = Rule(
@@ -185,6 +185,25 @@ role_administrator = Rule(
     cli="aws iam put-role-permissions-boundary --role-name {name} --permissions-boundary "
     "BOUNDARY_POLICY_ARN",
     breaks="What those who assume it do and the boundary does not allow.",
+    undo=UNDO_BOUNDARY,
+    criteria=("CC6.1", "CC6.3"),
+    related=pl.concat_list("arn"),
+)
+
+role_combined_escalation = Rule(
+    id="iam.role.combined_escalation",
+    table=Roles,
+    when=~Roles.service_linked & (Roles.boundary == ""),
+    fails=Roles.together.list.len() > 0,
+    severity=Severity.HIGH,
+    title="Role's policies, taken together, let it become administrator",
+    rationale=TOGETHER,
+    remediation="Take one part of each way that the finding names out of the role's policies, or "
+    "name the resources it may be done to.",
+    console=PERMISSIONS,
+    cli="aws iam put-role-permissions-boundary --role-name {name} --permissions-boundary "
+    "BOUNDARY_POLICY_ARN",
+    breaks="What the role does by the part that is taken away.",
     undo=UNDO_BOUNDARY,
     criteria=("CC6.1", "CC6.3"),
     related=pl.concat_list("arn"),
@@ -238,6 +257,7 @@ RULES = (
     role_outside,
     role_workload_administrator,
     role_administrator,
+    role_combined_escalation,
     role_unused,
     role_service_unused,
 )

@@ -195,6 +195,29 @@ user_administrator = Rule(
     related=pl.concat_list("arn"),
 )
 
+TOGETHER = (
+    "Each policy looks harmless in review; one part of a published way to administrator is in "
+    "this one, the rest in another. AWS managed policies were not looked at."
+)
+
+user_combined_escalation = Rule(
+    id="iam.user.combined_escalation",
+    table=Users,
+    when=Users.boundary == "",
+    fails=Users.together.list.len() > 0,
+    severity=Severity.HIGH,
+    title="User's policies, taken together, let it become administrator",
+    rationale=TOGETHER,
+    remediation="Take one part of each way that the finding names out of the user's policies or "
+    "its groups', or name the resources it may be done to.",
+    console="IAM > Users > {name} > Permissions",
+    cli="aws iam list-attached-user-policies --user-name {name}",
+    breaks="What the user does by the part that is taken away.",
+    undo="aws iam set-default-policy-version --policy-arn POLICY_ARN --version-id OLD_VERSION",
+    criteria=("CC6.1", "CC6.3"),
+    related=pl.concat_list("arn"),
+)
+
 user_direct_policy = Rule(
     id="iam.user.direct_policy",
     version=2,
@@ -261,6 +284,7 @@ RULES = (
     user_two_keys,
     user_long_lived_key,
     user_administrator,
+    user_combined_escalation,
     user_direct_policy,
     user_service_unused,
     group_administrator,

@@ -6,7 +6,9 @@ from stratum_pipeline.kernel.table import has
 from ..inventory import Associations, Documents
 
 DETAILS = "Systems Manager > Documents > Owned by me > {name} > Details > Permissions > Edit"
-EDITOR = "Systems Manager > Documents > Owned by me > {name} > Actions > Create new version"
+EDITOR = (
+    "Systems Manager > Documents > Owned by me > {name} ({kind}) > Actions > Create new version"
+)
 NEW_VERSION = (
     "aws ssm update-document --region {region} --name {name} --document-version '$LATEST'"
     " --content file://document.json"
@@ -142,7 +144,7 @@ failing = Rule(
     " says so but this status.",
     remediation="Look up the failed executions' output, mend the cause, and apply the"
     " association again.",
-    console="Systems Manager > State Manager > {association_id} > Execution history",
+    console="Systems Manager > State Manager > {association_id} ({document}) > Execution history",
     cli="aws ssm start-associations-once --region {region} --association-ids {association_id}",
     breaks="The association's document runs at once on all its targets, outside its schedule.",
     undo="What the document did on the instances stays; nothing else needs to be taken back.",

@@ -154,6 +154,7 @@ unmanaged = Rule(
     # An agent takes a while to register what was just started.
     when=SCANNED_AT - RunningInstances.launched > pl.duration(hours=1),
     fails=~RunningInstances.managed,
+    related=pl.concat_list(pl.when(RunningInstances.profile != "").then(RunningInstances.profile)),
     severity=Severity.MEDIUM,
     title="Running instance is not managed by Systems Manager",
     rationale="Its patches are unknown, access to it needs open ports and keys, and in an incident"
