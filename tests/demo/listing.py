@@ -38,6 +38,19 @@ NETWORKS = {
     ),
     ("network-firewall", "list_firewalls"): ("Firewalls", "{FirewallArn}"),
     ("network-firewall", "list_firewall_policies"): ("FirewallPolicies", "{Arn}"),
+    ("config", "describe_configuration_aggregators"): (
+        "ConfigurationAggregators",
+        "{ConfigurationAggregatorArn}",
+    ),
+    ("config", "describe_aggregation_authorizations"): (
+        "AggregationAuthorizations",
+        "{AggregationAuthorizationArn}",
+    ),
+    ("config", "describe_config_rules"): ("ConfigRules", "{ConfigRuleArn}"),
+    ("config", "describe_conformance_pack_status"): (
+        "ConformancePackStatusDetails",
+        "{ConformancePackArn}",
+    ),
     ("directconnect", "describe_connections"): (
         "connections",
         "arn:aws:directconnect:{region}:{account}:dxcon/{connectionId}",
@@ -71,6 +84,7 @@ BUCKET = (
     "get_bucket_logging",
     "get_bucket_encryption",
     "get_bucket_ownership_controls",
+    "get_bucket_replication",
     "get_public_access_block",
     "get_bucket_location",
 )
@@ -154,7 +168,12 @@ class Aws:
             ):
                 note(account, iam, operation)
             control = self.client(account, "s3control")
-            note(account, control, "get_public_access_block", AccountId=self.id(account))
+            mine = {"AccountId": self.id(account)}
+            note(account, control, "get_public_access_block", **mine)
+            wide = note(account, control, "list_multi_region_access_points", **mine)
+            for point in () if wide == "AccessDenied" else wide["AccessPoints"]:
+                operation = "get_multi_region_access_point_policy"
+                note(account, control, operation, **mine, Name=point["Name"])
             s3 = self.client(account, "s3")
             buckets = note(account, s3, "list_buckets")
             for bucket in () if buckets == "AccessDenied" else buckets["Buckets"]:
@@ -168,6 +187,11 @@ class Aws:
                 for service, operation in NETWORKS:
                     client = self.client(account, service, region)
                     note(f"{account} {region} {service}", client, operation)
+                control = self.client(account, "s3control", region)
+                points = note(f"{account} {region}", control, "list_access_points", **mine)
+                for point in () if points == "AccessDenied" else points["AccessPointList"]:
+                    for operation in ("get_access_point", "get_access_point_policy"):
+                        note(f"{account} {region}", control, operation, **mine, Name=point["Name"])
                 ec2 = self.client(account, "ec2", region)
                 for operation in EC2:
                     note(f"{account} {region}", ec2, operation)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .listing import Aws
+from .listing import REGIONS, Aws
 
 
 def test_the_organization_shows_units_tags_and_the_suspended_account(aws: Aws) -> None:
@@ -158,5 +158,7 @@ def test_faults_stay_where_they_were_planted(aws: Aws, listing: dict[str, Any]) 
     assert refused == {
         "security list_buckets",
         "security get_public_access_block 222233334444",
+        "security list_multi_region_access_points 222233334444",
+        *(f"security {region} list_access_points 222233334444" for region in REGIONS),
         f"production get_bucket_policy {bucket}",
     }

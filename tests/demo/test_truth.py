@@ -61,17 +61,36 @@ RULES = {
     "iam.trust_anchor": ("quantum",),
     "iam.anywhere_profile": ("unrestricted",),
     "s3.account": ("public_access_block",),
+    "s3.region": ("reserved_names",),
     "s3.bucket": (
-        "public_policy",
-        "public_acl",
-        "public_access_block",
-        "versioning",
         "access_logging",
-        "tls_only",
-        "kms_encryption",
         "acls_enabled",
+        "audit_protection",
         "confused_deputy",
+        "customer_keys",
+        "event_notifications",
+        "foreign_acl",
+        "kms_encryption",
+        "lifecycle",
+        "lock_retention",
+        "log_bucket_missing",
+        "object_acls",
+        "outside_access",
+        "outside_control",
+        "outside_events",
+        "outside_key",
+        "public_access_block",
+        "public_acl",
+        "public_policy",
+        "replication_outside",
+        "replication_unpinned",
+        "tls_only",
+        "version_protection",
+        "versioning",
+        "website",
     ),
+    "s3.access_point": ("outside_access", "public_access_block", "public_policy"),
+    "s3.multi_region_access_point": ("outside_access", "public_access_block", "public_policy"),
     "networking.security_group": (
         "all_traffic",
         "default_in_use",
@@ -155,6 +174,23 @@ RULES = {
         "tracing",
         "url_cors",
     ),
+    "config.account": ("global_types", "management_aggregator", "organization_aggregator"),
+    "config.aggregator": ("failing", "regions"),
+    "config.authorization": ("outside",),
+    "config.conformance_pack": ("failed",),
+    "config.region": (
+        "daily_recording",
+        "delivery_channel",
+        "delivery_failing",
+        "excluded_types",
+        "recorder",
+        "recorder_failing",
+        "recorder_role",
+        "recording",
+        "retention",
+        "some_types",
+    ),
+    "config.rule": ("failing",),
     "lambda.layer": ("outside_organization", "public_policy"),
     "lambda.event_source": ("failure_destination",),
     "lambda.region": ("invocation_records",),
@@ -213,6 +249,7 @@ def arns(aws: Aws, listing: dict[str, Any]) -> Iterator[str]:
             for name in listing[f"{account} {region} list_tables"]["TableNames"]:
                 yield f"arn:aws:dynamodb:{region}:{aws.id(account)}:table/{name}"
         yield from (f"arn:aws:s3:::{name}" for name in buckets(account, listing))
+        yield from (arn for arn, _, _ in access_points(account, aws, listing))
         for region in REGIONS:
             for operation, key in EC2.items():
                 found = listing[f"{account} {region} {operation}"]
@@ -222,12 +259,39 @@ def arns(aws: Aws, listing: dict[str, Any]) -> Iterator[str]:
                         yield f"arn:aws:ec2:{region}:{aws.id(account)}:{kinds[name]}/{item[name]}"
             for (service, operation), (key, arn) in NETWORKS.items():
                 for item in listing[f"{account} {region} {service} {operation}"][key]:
-                    yield arn.format(region=region, account=aws.id(account), **item)
+                    yield arn.format_map({**item, "region": region, "account": aws.id(account)})
 
 
 def buckets(account: str, listing: dict[str, Any]) -> list[str]:
     found = listing[f"{account} list_buckets"]
     return [] if found == "AccessDenied" else [bucket["Name"] for bucket in found["Buckets"]]
+
+
+def access_points(
+    account: str, aws: Aws, listing: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, bool], str]]:
+    """ARN, own public access block and policy of each access point, of several regions also."""
+    me = aws.id(account)
+    for region in REGIONS:
+        found = listing[f"{account} {region} list_access_points {me}"]
+        for point in () if found == "AccessDenied" else found["AccessPointList"]:
+            where, about = f"{account} {region}", f"{me} {point['Name']}"
+            own = block(listing[f"{where} get_access_point {about}"])
+            yield point["AccessPointArn"], own, said(listing, f"{where} get_access_point", about)
+    found = listing[f"{account} list_multi_region_access_points {me}"]
+    for point in () if found == "AccessDenied" else found["AccessPoints"]:
+        arn = f"arn:aws:s3::{me}:accesspoint/{point['Alias']}"
+        asked = f"{account} get_multi_region_access_point"
+        yield arn, point["PublicAccessBlock"], said(listing, asked, f"{me} {point['Name']}")
+
+
+def said(listing: dict[str, Any], asked: str, about: str) -> str:
+    """An access point's policy; "" where the answer was that there is none."""
+    answer = listing[f"{asked}_policy {about}"]
+    if isinstance(answer, str):
+        return ""
+    policy = answer["Policy"]
+    return policy if isinstance(policy, str) else policy["Established"]["Policy"]
 
 
 # --- nothing of severity high or critical but what is planted ---------------------------
@@ -378,6 +442,40 @@ def test_buckets(aws: Aws, listing: Any, planted: Any) -> None:
     assert policies == planted["s3.bucket.public_policy"]
     assert acls == planted["s3.bucket.public_acl"]
     assert accounts == planted["s3.account.public_access_block"]
+
+
+def test_buckets_and_strangers(aws: Aws, listing: Any, planted: Any) -> None:
+    """Whom no account of the organization is: in control of a bucket, its copies and its key."""
+    ours = {account.id for account in aws.organization.accounts}
+    controls, copies, keys = set[str](), set[str](), set[str]()
+    for account in aws.scanned:
+        for name in buckets(account, listing):
+            arn = f"arn:aws:s3:::{name}"
+            answer = listing[f"{account} get_bucket_policy {name}"]
+            policy = "{}" if isinstance(answer, str) else answer["Policy"]
+            for statement in json.loads(policy).get("Statement", []):
+                named = set(re.findall(r"::(\d{12}):", json.dumps(statement["Principal"])))
+                may = [statement["Action"]] if named - ours else []
+                controls |= {arn} if "s3:PutBucketPolicy" in str(may) else set()
+            copied = json.dumps(listing[f"{account} get_bucket_replication {name}"])
+            copies |= {arn} if set(re.findall(r'"Account": "(\d+)"', copied)) - ours else set()
+            key = json.dumps(listing[f"{account} get_bucket_encryption {name}"])
+            keys |= {arn} if set(re.findall(r":(\d{12}):", key)) - ours else set()
+    assert controls == planted["s3.bucket.outside_control"]
+    assert copies == planted["s3.bucket.replication_outside"]
+    assert keys == planted["s3.bucket.outside_key"]
+
+
+def test_access_points(aws: Aws, listing: Any, planted: Any) -> None:
+    public = set[str]()
+    for account in aws.scanned:
+        for arn, own, policy in access_points(account, aws, listing):
+            if '"*"' in policy and not own["RestrictPublicBuckets"]:
+                public.add(arn)
+    assert public == (
+        planted["s3.access_point.public_policy"]
+        | planted["s3.multi_region_access_point.public_policy"]
+    )
 
 
 def block(answer: Any) -> dict[str, bool]:

@@ -4,6 +4,6 @@ Each has `furnish(at)`, which is called for every account after `estate` has bui
 first what is configured well everywhere, then, by account, the exceptions of truth/<module>.csv.
 """
 
-from . import compute, config, cost, dynamodb, lambda_, networking, rds, ssm
+from . import compute, config, cost, dynamodb, lambda_, networking, rds, s3, ssm
 
-ALL = (networking, compute, rds, dynamodb, lambda_, config, ssm, cost)
+ALL = (networking, s3, compute, rds, dynamodb, lambda_, config, ssm, cost)

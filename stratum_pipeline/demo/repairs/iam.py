@@ -26,6 +26,7 @@ def apply() -> None:
     moto.get_credential_report = credential_report
     moto.get_account_authorization_details = account_authorization_details
     moto.list_server_certificates = list_server_certificates
+    moto.list_virtual_mfa_devices = list_virtual_mfa_devices
     moto.list_organizations_features = list_organizations_features
     moto.generate_service_last_accessed_details = generate_service_last_accessed_details
     moto.get_service_last_accessed_details = get_service_last_accessed_details
@@ -115,6 +116,23 @@ def list_server_certificates(self: Any) -> ActionResult:
                     "Expiration": certificate.expires_at,
                 }
                 for certificate in self.backend.list_server_certificates()
+            ],
+            "IsTruncated": False,
+        }
+    )
+
+
+def list_virtual_mfa_devices(self: Any) -> ActionResult:
+    """moto gives away the devices' seeds, which AWS tells once."""
+    devices, _ = self.backend.list_virtual_mfa_devices(
+        self._get_param("AssignmentStatus", "Any"), None, 1000
+    )
+    return ActionResult(
+        {
+            "VirtualMFADevices": [
+                {"SerialNumber": device.serial_number}
+                | ({"User": device.user, "EnableDate": device.enable_date} if device.user else {})
+                for device in devices
             ],
             "IsTruncated": False,
         }

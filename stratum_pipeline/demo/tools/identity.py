@@ -20,7 +20,11 @@ SCAN_READS = {
         *("iam:GenerateServiceLastAccessedDetails", "ec2:DescribeRegions"),
         *("access-analyzer:List*", "rolesanywhere:List*", "acm-pca:DescribeCertificateAuthority"),
     ],
-    "s3": ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListAllMyBuckets"],
+    "s3": [
+        *("s3:Get*Configuration", "s3:GetBucket*", "s3:GetAccessPoint*", "s3:GetMultiRegion*"),
+        *("s3:GetAccountPublicAccessBlock", "s3:ListAllMyBuckets", "s3:ListAccessPoints"),
+        *("s3:ListMultiRegionAccessPoints", "ec2:DescribeRegions"),
+    ],
     "networking": [
         *("ec2:Describe*", "ec2:Get*", "elasticloadbalancing:Describe*", "wafv2:List*"),
         *("directconnect:Describe*", "network-firewall:Describe*", "network-firewall:List*"),
@@ -41,7 +45,10 @@ SCAN_READS = {
         *("lambda:List*", "ec2:DescribeRegions", "ec2:DescribeSubnets"),
         *("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
     ],
-    "config": ["config:Describe*", "config:List*"],
+    "config": [
+        *("config:Describe*", "config:List*", "ec2:DescribeRegions"),
+        *("organizations:DescribeOrganization", "organizations:ListDelegatedAdministrators"),
+    ],
     "ssm": ["ssm:Describe*", "ssm:Get*", "ssm:List*", "ec2:DescribeInstances"],
     "cost": [
         *("ec2:Describe*", "elasticloadbalancing:Describe*", "rds:Describe*", "logs:Describe*"),

@@ -126,7 +126,7 @@ def reach(row: Row) -> Row:
     known = set(_known(row["groups"]))
     facts: list[tuple[Maybe, Maybe, Maybe]] = []
     opened: list[Row | None] = []
-    openers: set[str] = set()
+    openers: set[tuple[bool, str]] = set()
     for interface in _items(row["interfaces"]):
         for name, version in VERSIONS.items():
             addressed = _both(running, _holds(interface, name))
@@ -149,10 +149,7 @@ def reach(row: Row) -> Row:
         "unblocked": _any(_both(one[0], one[2]) for one in facts),
         "open_ports": opened,
         "exposed_services": exposed(opened),
-        "opening_groups": sorted(
-            f"{(row['arn'] or '').partition(':instance/')[0]}:security-group/{group}"
-            for group in openers
-        ),
+        "opening_groups": [*_arns(row["arn"], openers), *([None] if None in opened else [])],
     }
 
 
@@ -248,12 +245,20 @@ def _union(spans: Iterable[Span]) -> frozenset[str]:
     return frozenset[str]().union(*(s.cidrs for s in spans))
 
 
-def _openers(spans: list[Span], version: int) -> set[str]:
-    """Groups that open `exposed` services by themselves; all of them, if only together."""
-    groups = {span.group for span in spans}
-    alone = {g for g in groups if exposed(_ranges([s for s in spans if s.group == g], version))}
-    together = bool(exposed(_ranges(spans, version)))
-    return alone or (groups if together else set[str]())
+def _openers(spans: list[Span], version: int) -> set[tuple[bool, str]]:
+    """Groups that open anything by themselves, or all if only together; False: `exposed`."""
+    own = {
+        g: _ranges([s for s in spans if s.group == g], version) for g in {s.group for s in spans}
+    }
+    if not any(own.values()):
+        own = dict.fromkeys(own, _ranges(spans, version))
+    return {(not exposed(ranges), group) for group, ranges in own.items() if ranges}
+
+
+def _arns(instance: str | None, openers: set[tuple[bool, str]]) -> list[str]:
+    """Of security groups; those that open services come first."""
+    head = (instance or "").partition(":instance/")[0]
+    return list(dict.fromkeys(f"{head}:security-group/{group}" for _, group in sorted(openers)))
 
 
 def _groups(interface: Row | None, known: set[str]) -> tuple[set[str], bool]:

@@ -270,25 +270,25 @@ organization_aggregator = Rule(
     criteria=("CC7.1", "CC7.2"),
 )
 
-delegated_administrator = Rule(
-    id="config.account.delegated_administrator",
+management_aggregator = Rule(
+    id="config.account.management_aggregator",
     table=Accounts,
-    # Without an aggregator there is nothing to delegate yet: that is the finding.
-    when=(Accounts.part == "management") & (_gathered_here | ~_no_administrator),
-    fails=_no_administrator,
+    when=Accounts.part == "management",
+    fails=_gathered_here,
     severity=Severity.LOW,
-    title="AWS Config is administered in the management account",
-    rationale="Whoever reads the organization's configuration has to sign in to the account that"
-    " no policy of the organization can restrain.",
+    title="The organization's AWS Config data is gathered in the management account",
+    rationale="Whoever reads the organization's configuration has to sign in to the one account"
+    " that no policy of the organization can restrain.",
     remediation="Delegate AWS Config to the security account, create the aggregator there and"
     " delete the one here.",
-    console="AWS Organizations > Services > AWS Config",
+    console="AWS Config > Aggregators > Create aggregator, in the delegated account",
     cli="aws organizations register-delegated-administrator --account-id SECURITY-ACCOUNT"
     " --service-principal config.amazonaws.com",
     breaks="Nothing is interrupted; queries and dashboards must move to the new aggregator before"
     " the old is deleted.",
-    undo="`aws organizations deregister-delegated-administrator --account-id SECURITY-ACCOUNT"
-    " --service-principal config.amazonaws.com`",
+    undo="Keep the aggregator here until the other is in use; end the delegation with"
+    " `aws organizations deregister-delegated-administrator --account-id SECURITY-ACCOUNT"
+    " --service-principal config.amazonaws.com`.",
     criteria=("CC6.3",),
 )
 
@@ -397,7 +397,7 @@ RULES = (
     retention,
     global_types,
     organization_aggregator,
-    delegated_administrator,
+    management_aggregator,
     aggregator_regions,
     aggregator_failing,
     outside_authorization,

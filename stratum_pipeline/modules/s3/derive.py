@@ -2,10 +2,19 @@
 
 import re
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
 
 import polars as pl
 
-from stratum_pipeline.kernel.policy import Statement, allows, pinned, statements
+from stratum_pipeline.kernel.policy import (
+    Statement,
+    Verdict,
+    admits_anyone,
+    allows,
+    pinned,
+    statements,
+)
 from stratum_pipeline.kernel.trust import ANYONE, admitted
 
 from .aws_accounts import AWS_ACCOUNTS
@@ -47,7 +56,7 @@ ONE_ACCOUNT = re.compile(r".*/AWSLogs/\d{12}/.*")
 def public_write(parsed: list[Statement]) -> bool:
     """Whether a policy lets anyone overwrite or delete objects."""
     public = [s for s in allows(parsed) if "*" in s["principals"] and not pinned(s)]
-    return any(_speaks_of(s, action) for s in public for action in WRITES)
+    return any(_speaks_of(s, *WRITES) for s in public)
 
 
 def names_everyone(policy: str) -> bool:
@@ -79,16 +88,17 @@ def delegates(parsed: list[Statement]) -> bool:
     return any(ANYONE in s["principals"] and pinned(s, POINT_KEYS) for s in allows(parsed))
 
 
-def admissions(policies: pl.Series) -> list[pl.Series]:
-    """Whom each policy admits at all (`admits`), to put objects, and to the bucket's control.
+def judgements(policies: pl.Series) -> list[pl.Series]:
+    """What bucket policies (JSON, "" for none) amount to: a column per verdict, null if unreadable.
 
-    Accounts and organizations, "*" for anyone; AWS's own accounts left out.
+    `admits` and, of those, `uploaders` and `masters` list accounts and organizations, "*" for
+    anyone; AWS's own accounts are left out. Each distinct policy is read once.
     """
-    names = ("admits", "uploaders", "masters")
-    unreadable = dict.fromkeys(names)
-    found = {policy: _admissions(policy) or unreadable for policy in policies.unique().drop_nulls()}
-    rows = [found.get(policy, unreadable) for policy in policies]
-    return [pl.Series(name, [row[name] for row in rows], pl.List(pl.String)) for name in names]
+    found = {policy: _judge(policy) for policy in policies.unique().drop_nulls()}
+    rows = [found.get(policy) or {} for policy in policies]
+    return [
+        pl.Series(name, [row.get(name) for row in rows], dtype) for name, dtype in KINDS.items()
+    ]
 
 
 def trusts_services(parsed: list[Statement]) -> bool:
@@ -113,18 +123,22 @@ def receives_logs() -> pl.Expr:
     return name.is_in(targets) | pl.when(others == 0).then(False)
 
 
-def _admissions(policy: str) -> dict[str, list[str] | None] | None:
-    parsed = statements(policy)
-    if parsed is None:
+def _judge(policy: str) -> dict[str, Any] | None:
+    parsed = denying = statements(policy)
+    if "NotPrincipal" in policy:
+        # The kernel reads it as everyone: right of an Allow, too much of a Deny.
+        denying = statements(policy.replace('"NotPrincipal"', '"Principal"'))
+    if parsed is None or denying is None:
         return None
+    allowed = allows(parsed)
     whom = {
-        "admits": parsed,
-        "uploaders": [s for s in parsed if _speaks_of(s, "s3:putobject")],
-        "masters": [s for s in parsed if any(_speaks_of(s, action) for action in CONTROLS)],
+        "admits": allowed,
+        "uploaders": [s for s in allowed if _speaks_of(s, "s3:putobject")],
+        "masters": [s for s in allowed if _speaks_of(s, *CONTROLS)],
     }
-    listed = {name: {*admitted(some)} - AWS_ACCOUNTS for name, some in whom.items()}
-    listed["uploaders"].discard(ANYONE)  # which is a finding of its own
-    return {name: sorted(ids) for name, ids in listed.items()}
+    listed = {name: sorted({*admitted(some)} - AWS_ACCOUNTS) for name, some in whom.items()}
+    verdicts = {name: judge(parsed) for name, judge in VERDICTS.items()}
+    return listed | verdicts | {name: judge(denying) for name, judge in DENIALS.items()}
 
 
 def _covers(parsed: list[Statement]) -> tuple[bool, bool]:
@@ -136,9 +150,15 @@ def _covers(parsed: list[Statement]) -> tuple[bool, bool]:
     return bucket, objects
 
 
-def _speaks_of(statement: Statement, action: str) -> bool:
-    named = any(fnmatchcase(action, pattern) for pattern in statement["actions"])
-    return named != statement["not_action"]
+def _speaks_of(statement: Statement, *actions: str) -> bool:
+    """Whether a statement is about any of `actions`."""
+    named = _named(tuple(statement["actions"]), actions)
+    return len(named) < len(actions) if statement["not_action"] else bool(named)
+
+
+@lru_cache(maxsize=10_000)  # buckets differ in whom they let in, hardly in what they let do
+def _named(patterns: tuple[str, ...], actions: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(a for a in actions if any(fnmatchcase(a, pattern) for pattern in patterns))
 
 
 def _denies_plain_text(statement: Statement) -> bool:
@@ -176,3 +196,20 @@ def _serves_anyone(statement: Statement) -> bool:
         ONE_ACCOUNT.fullmatch(resource) for resource in statement["resources"]
     )
     return any(not (own_logs and ELB.fullmatch(service)) for service in services)
+
+
+VERDICTS: dict[str, Verdict] = {
+    "policy_public": admits_anyone,
+    "public_write": public_write,
+    "receives_audit": receives_audit,
+    "trusts_services": trusts_services,
+    "delegates": delegates,
+}
+DENIALS: dict[str, Verdict] = {
+    "enforces_tls": enforces_tls,
+    "refuses_customer_keys": refuses_customer_keys,
+}
+KINDS: dict[str, Any] = {
+    **dict.fromkeys(("admits", "uploaders", "masters"), pl.List(pl.String)),
+    **dict.fromkeys((*VERDICTS, *DENIALS), pl.Boolean),
+}

@@ -3,11 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from stratum_pipeline.kernel import table
+from stratum_pipeline.kernel.correlate import Index, correlate
 from stratum_pipeline.kernel.evaluate import evaluate
 from stratum_pipeline.kernel.rule import Rule
+from stratum_pipeline.modules.compute.correlate import CORRELATIONS
 from stratum_pipeline.modules.compute.inventory import Snapshots
 from stratum_pipeline.modules.compute.rules import (
     exposure,
@@ -147,7 +150,7 @@ def test_one_finding_names_all_services_the_group_that_opens_them_and_the_role()
     (found,) = judge(exposure.exposed_services, REACHABLE | row).fails.to_dicts()
     group = f"arn:aws:ec2:us-east-1:{ME}:security-group/sg-2"
     assert found["root_cause"] == group
-    assert found["related"] == sorted([group, PROFILE])
+    assert found["related"] == sorted([group, group.replace("sg-2", "sg-1"), PROFILE])
     assert found["exposed"] is True
     assert '"exposed_services":["SSH","MySQL","Redis"]' in found["evidence"]
 
@@ -438,3 +441,58 @@ def test_a_public_snapshot_names_its_volume():
         storage.volume_unencrypted, {"arn": volume, "encrypted": False}
     ).fails.to_dicts()
     assert snapshot["related"] == disk["related"] == [volume]
+
+
+def index(*findings: tuple[Rule, dict[str, Any]], known: list[dict[str, Any]] | None = None):
+    """The open findings, as correlations see them: of rows, and of other modules."""
+    found = [judge(rule, row).fails for rule, row in findings]
+    mine = pl.concat(found).select(Index.schema().names())
+    return pl.concat([mine, Index.frame(known or [])])
+
+
+def told(findings: pl.DataFrame) -> dict[str, str]:
+    """By rule, the severity that a correlation raises its finding to."""
+    rules = dict(findings.select("finding_id", "rule_id").iter_rows())
+    contexts = pl.concat([correlate(one, findings) for one in CORRELATIONS])
+    return {rules[row["finding_id"]]: row["severity"] for row in contexts.to_dicts()}
+
+
+def test_a_reachable_instance_that_answers_imdsv1_is_worse_than_both():
+    at = {"arn": INSTANCE, "profile": PROFILE, **LAX}
+    exposed = index((exposure.exposed_services, REACHABLE | at), (instances.imdsv1, REACHABLE | at))
+    assert told(exposed) == {"compute.instance.exposed_services": "critical"}
+    web = index((exposure.reachable_profile, WEB | at), (instances.imdsv1, WEB | at))
+    assert told(web) == {"compute.instance.imdsv1": "high"}
+    other = at | {"arn": f"{INSTANCE}2"}
+    apart = index((exposure.exposed_services, REACHABLE | at), (instances.imdsv1, BEHIND | other))
+    assert told(apart) == {}
+
+
+def test_a_reachable_instance_with_an_administrators_role():
+    row = REACHABLE | {"arn": INSTANCE, "profile": PROFILE}
+    role = {
+        "finding_id": "f",
+        "rule_id": "iam.role.workload_administrator",
+        "account_id": ME,
+        "resource_arn": f"arn:aws:iam::{ME}:role/web",
+        "related": [PROFILE],
+    }
+    found = index((exposure.exposed_services, row), known=[role])
+    assert told(found) == {"compute.instance.exposed_services": "critical"}
+    elsewhere = index((exposure.exposed_services, row), known=[role | {"related": ["other"]}])
+    assert told(elsewhere) == {}
+
+
+def test_a_volume_of_which_a_public_snapshot_exists():
+    volume = {"arn": f"arn:aws:ec2:us-east-1:{ME}:volume/vol-1", "encrypted": False}
+    shared = {
+        "arn": f"arn:aws:ec2:us-east-1:{ME}:snapshot/snap-1",
+        "public": True,
+        "block": "unblocked",
+    }
+    for volume_id, expected in (("vol-1", {"compute.volume.unencrypted": "critical"}), ("v", {})):
+        found = index(
+            (storage.volume_unencrypted, volume),
+            (storage.snapshot_public, shared | {"volume_id": volume_id}),
+        )
+        assert told(found) == expected

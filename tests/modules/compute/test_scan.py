@@ -433,17 +433,28 @@ def test_a_groups_volumes_are_disposable(
     }
 
 
-def test_snapshots_date_their_volumes(account: Account, ec2: Any):
-    bare, byhand, scheduled = (disk(ec2) for _ in range(3))
-    for volume in (byhand, scheduled):
-        made = snapshot(ec2, volume)
-    tag = {"Key": "aws:dlm:lifecycle-policy-id", "Value": "policy-1"}
-    ec2.create_tags(Resources=[made], Tags=[{"Key": "made-by", "Value": "policy-1"}])
-    rows = {row["volume_id"]: row for row in scan(again(account))[Volumes].to_dicts()}
-    assert rows[bare]["newest_snapshot_at"].year == 1970
-    assert rows[byhand]["newest_snapshot_at"].year > 2020
-    assert rows[scheduled]["newest_scheduled_at"].year == 1970
-    assert tag
+def test_snapshots_date_their_volumes(account: Account, ec2: Any, edit: dict[str, Edit]):
+    bare, by_hand, by_policy, by_backup = (disk(ec2) for _ in range(4))
+    tags = {
+        snapshot(ec2, volume): tag
+        for volume, tag in (
+            (by_hand, "Name"),
+            (by_policy, "aws:dlm:lifecycle-policy-id"),
+            (by_backup, "aws:backup:source-resource"),
+        )
+    }
+    unfinished = snapshot(ec2, bare)
+
+    def change(one: dict[str, Any]) -> None:
+        one["Tags"] = [{"Key": tags.get(one["SnapshotId"], ""), "Value": "x"}]
+        one["State"] = "pending" if one["SnapshotId"] == unfinished else "completed"
+
+    edit["DescribeSnapshots"] = change
+    rows = {row["volume_id"]: row for row in scan(account)[Volumes].to_dicts()}
+    found = {volume: row["newest_snapshot_at"].year > 1970 for volume, row in rows.items()}
+    assert found == {bare: False, by_hand: True, by_policy: True, by_backup: True}
+    scheduled = {volume: row["newest_scheduled_at"].year > 1970 for volume, row in rows.items()}
+    assert scheduled == {bare: False, by_hand: False, by_policy: True, by_backup: True}
 
 
 def test_settings_as_stored(account: Account, ec2: Any):

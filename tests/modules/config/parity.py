@@ -11,7 +11,11 @@ OWN_ROLE = "arn:aws:iam::111111111111:role/config"
 CASES: dict[str, Case | list[Case]] = {
     "config_delegated_admin_and_org_aggregator_all_regions": [
         Case(rules.organization_aggregator, ALONE | {"aggregator_in": []}, ALONE),
-        Case(rules.delegated_administrator, ALONE, ALONE | {"administrators": [SIBLING]}),
+        Case(
+            rules.management_aggregator,
+            ALONE,
+            ALONE | {"administrators": [SIBLING], "aggregator_in": []},
+        ),
         Case(
             rules.aggregator_regions,
             {"organization": True, "all_regions": False},

@@ -258,7 +258,7 @@ def test_which_recorders_record_iam(recorded, answers, group, counts):
         ("DescribeConfigurationAggregators", set()),  # a member need not have any
         (
             "DescribeOrganization",
-            {"account.organization_aggregator", "account.delegated_administrator"},
+            {"account.organization_aggregator", "account.management_aggregator"},
         ),
     ],
 )
@@ -336,17 +336,13 @@ def test_which_account_should_have_the_aggregator(
     answers["DescribeConfigurationAggregators"] = {"ConfigurationAggregators": [GATHERING]}
     answers["DescribeConfigurationAggregatorSourcesStatus"] = {"AggregatedSourceStatusList": []}
     after = {rule for rule, _ in failed(verdicts())}
-    alone = manager == ME and not delegated
-    assert after == ({"config.account.delegated_administrator"} if alone else set())
+    assert after == ({"config.account.management_aggregator"} if manager == ME else set())
 
 
 def test_the_management_account_is_not_taken_for_a_member_where_it_is_refused(recorded, answers):
     answers["DescribeOrganization"] = {"Organization": {"MasterAccountId": ME}}
     found = verdicts()
-    assert set(found.unknowns["rule_id"]) == {
-        "config.account.organization_aggregator",
-        "config.account.delegated_administrator",
-    }
+    assert set(found.unknowns["rule_id"]) == {"config.account.organization_aggregator"}
     assert found.gaps["operation"].to_list() == ["organizations:ListDelegatedAdministrators"]
 
 

@@ -1,6 +1,7 @@
 """Networks end to end against moto: what AWS refuses comes out unknown, with the reason."""
 
 import boto3
+import botocore.client
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -212,6 +213,22 @@ def test_calls_are_per_region_whatever_there_is(ec2, account):
     account = again(account)
     scan(account, REGION, "eu-west-1")
     assert calls(account).total() == 2 * sum(empty.values()) + 1
+
+
+def test_no_page_is_larger_than_ec2_allows(ec2, account, monkeypatch):
+    real = botocore.client.BaseClient._make_api_call
+    asked: dict[str, int] = {}
+
+    def call(client, operation: str, params: dict):
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        most = shape.members["MaxResults"].metadata.get("max") if "MaxResults" in params else None
+        asked[operation] = params.get("MaxResults", 0)
+        assert most is None or asked[operation] <= most, operation
+        return real(client, operation, params)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    assert judged(account).gaps.is_empty()
+    assert (asked["DescribeRouteTables"], asked["DescribeSubnets"]) == (100, 1000)
 
 
 def test_pages_add_up(ec2, account, small_pages):

@@ -148,8 +148,8 @@ class Instances(Resource, listed_by=INSTANCES):
     )
     opening_groups = Column(
         pl.List(pl.String),
-        "ARNs of the security groups that open anything to the world.",
-        source=SECURITY_GROUPS,
+        "ARNs of the security groups that open them; those that open services first.",
+        source=PREFIX_LISTS,
         derived=True,
     )
 

@@ -18,7 +18,7 @@ _reached = (
     Instances.addressed
     & Instances.routed
     & Instances.unblocked
-    & (Instances.ingress.list.len() > 0)
+    & some(Instances.opening_groups, pl.element() != "")
 )
 _web = (each("from_port") == each("to_port")) & each("from_port").is_in([80, 443])
 

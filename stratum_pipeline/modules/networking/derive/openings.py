@@ -157,16 +157,19 @@ def sensitive_services(opened: list[Row | None] | None) -> list[str | None] | No
     if opened is None:
         return None
     known = [r for r in opened if r]
-    names: list[str | None] = [
+    met = {name for r in known for name in _within(r["protocol"], r["from_port"], r["to_port"])}
+    names: list[str | None] = [name for name in SERVICES if name in met] if met else []
+    return names + [None] * (len(known) < len(opened))
+
+
+@lru_cache(maxsize=2**14)
+def _within(protocol: str, low: int, high: int) -> frozenset[str]:
+    """Names of the SERVICES that a range of ports meets."""
+    return frozenset(
         name
         for name, ports in SERVICES.items()
-        if any(
-            r["protocol"] in ("-1", protocol) and r["from_port"] <= high and low <= r["to_port"]
-            for protocol, low, high in ports
-            for r in known
-        )
-    ]
-    return names + [None] * (len(known) < len(opened))
+        if any(protocol in ("-1", p) and low <= b and a <= high for p, a, b in ports)
+    )
 
 
 def public_sources(ingress: list[Row | None] | None, *, wide: bool) -> list[str | None] | None:
@@ -190,16 +193,11 @@ def public_sources(ingress: list[Row | None] | None, *, wide: bool) -> list[str 
         ports = _ports(rule)
         public = {cidr for cidr in cidrs if _is_public(cidr, wide=wide)}
         doubt |= not complete or (ports is None and bool(public))
-        if protocol and ports and _matters(PROTOCOLS[protocol], *ports, wide=wide):
+        if not (public and protocol and ports):
+            continue
+        if ports not in WEB if wide else _within(PROTOCOLS[protocol], *ports):
             found |= {f"{cidr} {PROTOCOLS[protocol]} {ports[0]}-{ports[1]}" for cidr in public}
     return [*sorted(found), *([None] if doubt else [])]
-
-
-def _matters(protocol: str, low: int, high: int, *, wide: bool) -> bool:
-    if wide:
-        return (low, high) not in WEB
-    span = {"protocol": protocol, "from_port": low, "to_port": high}
-    return bool(sensitive_services([span]))
 
 
 @lru_cache(maxsize=2**14)

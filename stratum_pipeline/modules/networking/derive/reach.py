@@ -10,6 +10,11 @@ from .openings import WEB
 UNKNOWN = pl.lit(None, dtype=pl.Boolean)
 LISTS = pl.List(pl.String)
 
+FACTS = (
+    *("arn", "interface_id", "vpc_id", "subnet_id", "internet_ipv4", "internet_ipv6"),
+    *("instance_id", "instance_profile"),
+)
+
 Row = dict[str, Any]
 
 
@@ -38,7 +43,7 @@ def with_internet(interfaces: pl.DataFrame, subnets: pl.DataFrame) -> pl.DataFra
 
 def with_reach(groups: pl.DataFrame, interfaces: pl.DataFrame, acls: pl.DataFrame) -> pl.DataFrame:
     """`groups` with `reachable` and `behind`, given judged `interfaces` and `acls`."""
-    facts = {row["interface_id"]: row for row in interfaces.to_dicts()}
+    facts = {row["interface_id"]: row for row in interfaces.select(FACTS).to_dicts()}
     admitted = {
         subnet: ports
         for subnets, ports in acls.select("subnets", "world_ports").iter_rows()

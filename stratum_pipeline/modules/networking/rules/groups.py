@@ -50,7 +50,6 @@ _inbound = partial(
 
 all_traffic = _inbound(
     id="networking.security_group.all_traffic",
-    version=2,
     fails=_all_traffic,
     severity=Severity.HIGH,
     title="Security group opens every port to the internet",

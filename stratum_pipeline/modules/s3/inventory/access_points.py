@@ -61,7 +61,8 @@ class AccessPoints(Resource, listed_by=POINTS):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        buckets = with_policy(inventory.get(Buckets, Buckets.frame()), delegates=derive.delegates)
+        buckets = inventory.get(Buckets, Buckets.frame())
+        buckets = buckets.with_columns(derive.judgements(buckets["policy"]))
         opened = (pl.col("delegates") | pl.col("policy_public")) & ~pl.col("restricts_policy")
         yielding = buckets.select("account_id", bucket="name", yields=opened)
         own = pl.col("bucket_account") == pl.col("account_id")

@@ -7,9 +7,8 @@ from typing import Any
 import polars as pl
 
 from stratum_pipeline.kernel.collect import Api, Reply
-from stratum_pipeline.kernel.policy import with_policy
 from stratum_pipeline.kernel.table import Column, Inventory, Resource, each
-from stratum_pipeline.kernel.trust import with_strangers
+from stratum_pipeline.kernel.trust import ANYONE, with_strangers
 
 from .. import derive
 from . import account
@@ -175,33 +174,17 @@ class Buckets(Resource, listed_by=BUCKETS, regional=False):
 
     @classmethod
     def derive(cls, raw: pl.DataFrame, inventory: Inventory) -> pl.DataFrame:
-        # The kernel reads NotPrincipal as everyone: right of an Allow, too much of a Deny.
-        excepting = pl.col("policy").str.contains('"NotPrincipal"', literal=True)
-        named = pl.col("policy").str.replace_all('"NotPrincipal"', '"Principal"', literal=True)
-        denials: dict[str, Any] = {
-            "enforces_tls": derive.enforces_tls,
-            "refuses_customer_keys": derive.refuses_customer_keys,
-        }
-        denied = with_policy(raw.select(policy=pl.when(excepting).then(named)), **denials)
-        judged = with_policy(
-            raw,
-            public_write=derive.public_write,
-            trusts_services=derive.trusts_services,
-            receives_audit=derive.receives_audit,
-            **denials,
-        ).with_columns(
-            *(
-                pl.when(excepting).then(denied[name]).otherwise(name).alias(name)
-                for name in denials
-            ),
-            *derive.admissions(raw["policy"]),
+        judged = raw.with_columns(
+            *derive.judgements(raw["policy"]),
             replica_accounts=pl.col("replicas").list.eval(each("account")),
             keys=pl.concat_list("key"),
             receives_logs=derive.receives_logs(),
         )
         for listed, outside in OUTSIDE.items():
             judged = with_strangers(judged, inventory, listed, outside)
-        others = pl.col("uploaders").list.set_difference(pl.concat_list("account_id"))
+        # Where anyone may write, that is a finding of its own.
+        known = pl.concat_list(pl.lit(ANYONE), "account_id")
+        others = pl.col("uploaders").list.set_difference(known)
         return judged.with_columns(takes_uploads=others.list.len() > 0)
 
 
