@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import polars as pl
 import pyarrow as pa
 
+from stratum_pipeline.kernel.table import each, some
+
 RANGES = pl.List(
     pl.Struct(
         {
@@ -101,6 +103,12 @@ PERHAPS = ("eni-", "?")
 Row = dict[str, Any]
 Maybe = bool | None
 
+UNREACHED: Row = {
+    **dict.fromkeys(("addressed", "routed", "unblocked"), False),
+    **dict.fromkeys(("open_ports", "exposed_services", "opening_groups"), ()),
+}
+"""What `reach` says of an instance that is off, or at no public address."""
+
 
 class Span(NamedTuple):
     """One inbound rule, as far as ports go."""
@@ -115,7 +123,12 @@ class Span(NamedTuple):
 def with_reach(instances: pl.DataFrame) -> pl.DataFrame:
     """`instances` with the columns of DERIVED; built through Arrow."""
     names = ["arn", "state", "interfaces", "subnets", "gateways", "groups", "ingress"]
-    derived = [reach(row) for row in instances.select(names).to_dicts()]
+    public = (each("ipv4").list.len() > 0) | (each("ipv6").list.len() > 0)
+    # Of most it is plain, and tells nothing of the rest: they need no look at each.
+    dark = (pl.col("state") != "running") | ~some(pl.col("interfaces"), public)
+    rows = instances.select(*names, dark=dark.fill_null(False))
+    lit = iter(rows.filter(~pl.col("dark")).drop("dark").iter_rows(named=True))
+    derived = [UNREACHED if is_dark else reach(next(lit)) for is_dark in rows["dark"]]
     return instances.hstack(pl.DataFrame(pa.Table.from_pylist(derived, schema=DERIVED)))
 
 
@@ -137,7 +150,7 @@ def reach(row: Row) -> Row:
             if reached is False:
                 continue
             mine, complete = _groups(interface, known)
-            rules = [span for span in spans if span.group in mine]
+            rules = tuple(span for span in spans if span.group in mine)
             ranges = _ranges(rules, version)
             unsure = not complete or doubts or (reached is None and bool(ranges))
             opened += [*(ranges if reached else []), *([None] if unsure else [])]
@@ -155,19 +168,23 @@ def reach(row: Row) -> Row:
 
 def exposed(opened: Sequence[Row | None]) -> list[str | None]:
     """Names of the SERVICES within `opened`; EVERY_PORT stands for all of them."""
-    known = [r for r in opened if r]
-    names: list[str | None] = [
+    known = tuple((r["protocol"], r["from_port"], r["to_port"]) for r in opened if r)
+    return [*_services(known), *([None] if len(known) < len(opened) else [])]
+
+
+@lru_cache(maxsize=2**12)
+def _services(opened: tuple[tuple[str, int, int], ...]) -> list[str]:
+    if any(protocol != "udp" and low <= 1 and high == 65535 for protocol, low, high in opened):
+        return [EVERY_PORT]
+    return [
         name
         for name, ports in SERVICES.items()
         if any(
-            r["protocol"] in ("-1", protocol) and r["from_port"] <= high and low <= r["to_port"]
-            for protocol, low, high in ports
-            for r in known
+            protocol in ("-1", wanted) and low <= last and first <= high
+            for wanted, first, last in ports
+            for protocol, low, high in opened
         )
     ]
-    if any(r["protocol"] != "udp" and r["from_port"] <= 1 and r["to_port"] == 65535 for r in known):
-        names = [EVERY_PORT]
-    return names + [None] * (len(known) < len(opened))
 
 
 @lru_cache(maxsize=2**14)
@@ -216,7 +233,8 @@ def _ports(rule: Row) -> tuple[int, int] | None:
     return None if None in (low, high) else (max(low, 0), 65535 if high < 0 else high)
 
 
-def _ranges(spans: list[Span], version: int) -> list[Row]:
+@lru_cache(maxsize=2**12)
+def _ranges(spans: tuple[Span, ...], version: int) -> list[Row]:
     """Ports that `spans` together open to the world of `version`, merged."""
     found: list[Row] = []
     for name in ("-1", "tcp", "udp"):
@@ -245,14 +263,16 @@ def _union(spans: Iterable[Span]) -> frozenset[str]:
     return frozenset[str]().union(*(s.cidrs for s in spans))
 
 
-def _openers(spans: list[Span], version: int) -> set[tuple[bool, str]]:
+@lru_cache(maxsize=2**12)
+def _openers(spans: tuple[Span, ...], version: int) -> frozenset[tuple[bool, str]]:
     """Groups that open anything by themselves, or all if only together; False: `exposed`."""
     own = {
-        g: _ranges([s for s in spans if s.group == g], version) for g in {s.group for s in spans}
+        group: _ranges(tuple(s for s in spans if s.group == group), version)
+        for group in {span.group for span in spans}
     }
     if not any(own.values()):
         own = dict.fromkeys(own, _ranges(spans, version))
-    return {(not exposed(ranges), group) for group, ranges in own.items() if ranges}
+    return frozenset((not exposed(ranges), group) for group, ranges in own.items() if ranges)
 
 
 def _arns(instance: str | None, openers: set[tuple[bool, str]]) -> list[str]:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from stratum_pipeline.kernel.policy import (
     Statement,
@@ -97,7 +98,8 @@ def judgements(policies: pl.Series) -> list[pl.Series]:
     found = {policy: _judge(policy) for policy in policies.unique().drop_nulls()}
     rows = [found.get(policy) or {} for policy in policies]
     return [
-        pl.Series(name, [row.get(name) for row in rows], dtype) for name, dtype in KINDS.items()
+        pl.Series(name, pa.array([row.get(name) for row in rows], kind))
+        for name, kind in KINDS.items()
     ]
 
 
@@ -210,6 +212,6 @@ DENIALS: dict[str, Verdict] = {
     "refuses_customer_keys": refuses_customer_keys,
 }
 KINDS: dict[str, Any] = {
-    **dict.fromkeys(("admits", "uploaders", "masters"), pl.List(pl.String)),
-    **dict.fromkeys((*VERDICTS, *DENIALS), pl.Boolean),
+    **dict.fromkeys(("admits", "uploaders", "masters"), pa.large_list(pa.large_string())),
+    **dict.fromkeys((*VERDICTS, *DENIALS), pa.bool_()),
 }

@@ -21,7 +21,7 @@ ROUTES = pl.Struct(
         "state": pl.String,  # active | blackhole | filtered
     }
 )
-# Numbers are IANA's; moto and older AWS answers have names.
+# By IANA's numbers, as AWS gives them.
 ACL_PROTOCOLS = {"-1": ("tcp", "udp"), "6": ("tcp",), "17": ("udp",)}
 EVERY_PORT = (0, 65535)
 

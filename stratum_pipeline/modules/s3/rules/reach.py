@@ -147,6 +147,7 @@ _blocked = [pl.col(setting) | pl.col(f"account_{setting}") for setting in SETTIN
 
 public_access_block = Rule(
     id="s3.bucket.public_access_block",
+    version=2,
     table=Buckets,
     when=~(_public | object_acls.fails),  # which the same settings end
     fails=~reduce(and_, _blocked),
@@ -223,6 +224,7 @@ foreign_acl = Rule(
 
 acls_enabled = Rule(
     id="s3.bucket.acls_enabled",
+    version=2,
     table=Buckets,
     # Disabling ACLs ends those findings too.
     when=~(public_acl.fails | object_acls.fails | foreign_acl.fails),
@@ -282,6 +284,7 @@ website = Rule(
 
 tls_only = Rule(
     id="s3.bucket.tls_only",
+    version=2,
     table=Buckets,
     when=~website.fails,  # which has no HTTPS: that is the finding
     fails=~Buckets.enforces_tls,
