@@ -212,7 +212,10 @@ SIGN_IN = (
 )
 NO_LISTING = "the organization's accounts cannot be listed"
 NO_DETAILS = "the accounts are listed, but not their OUs and tags"
-RETRY = "allow organizations:List* and DescribeOrganization to the scanner, or run again; nothing was changed"
+RETRY = (
+    "allow organizations:List* and DescribeOrganization to the scanner, or run again; "
+    "nothing was changed"
+)
 
 
 def _status(account: dict[str, Any]) -> str:

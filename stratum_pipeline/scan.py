@@ -87,7 +87,9 @@ def scan_account(
         # Where they could not be told, each module asks, and has the gap among its own.
         if one.regional and not (reading.coverage["region"] == EVERYWHERE).any():
             regions = reading.regions
-    known = None if members is None else Members.frame({"principal": one} for one in members)
+    known = None
+    if members is not None:
+        known = Members.frame({"principal": one} for one in members)
     verdicts = [judge(reading, known) for reading in readings]
     return ScanResult(
         account_id=account_id,

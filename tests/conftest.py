@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import botocore.client
@@ -13,6 +14,21 @@ from stratum_pipeline.kernel.collect import Account
 from stratum_pipeline.registry import MODULES
 
 SCANNED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+MOTO_LACKS: set[str] = {
+    *("ec2:DescribeClientVpnEndpoints", "directconnect:DescribeVirtualInterfaces"),  # networking
+    "network-firewall:ListFirewallPolicies",  # networking
+    *("ec2:GetSnapshotBlockPublicAccessState", "ec2:GetImageBlockPublicAccessState"),  # compute
+    *("ec2:GetInstanceMetadataDefaults", "ec2:GetSerialConsoleAccessStatus"),  # compute
+    *("ssm:DescribeInstanceInformation", "ssm:GetServiceSetting", "ssm:ListAssociations"),  # ssm
+    *("rds:DescribeDBEngineVersions", "rds:DescribeDBMajorEngineVersions"),  # rds
+    "backup:ListProtectedResources",  # rds
+    *("accessanalyzer:ListAnalyzers", "rolesanywhere:ListTrustAnchors"),  # iam
+    "iam:ListOrganizationsFeatures",  # iam
+    *("pricing:GetProducts", "ce:GetAnomalyMonitors"),  # cost
+    "compute-optimizer:GetLambdaFunctionRecommendations",  # cost
+    "compute-optimizer:GetEnrollmentStatus",  # cost
+}
+"""Operations moto does not implement: answered here, as AWS answers where there is nothing."""
 
 
 @pytest.fixture
@@ -53,3 +69,19 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         refused[operation] = (code, where)
 
     return add
+
+
+@pytest.fixture
+def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty lists and structures for MOTO_LACKS."""
+    real: Any = botocore.client.BaseClient._make_api_call  # pyright: ignore[reportAttributeAccessIssue]
+
+    def call(client: Any, operation: str, params: Any) -> Any:
+        model = client.meta.service_model
+        if f"{model.service_name}:{operation}" not in MOTO_LACKS:
+            return real(client, operation, params)
+        empty: dict[str, Any] = {"list": [], "structure": {}, "map": {}}
+        members: dict[str, Any] = model.operation_model(operation).output_shape.members
+        return {n: empty[m.type_name] for n, m in members.items() if m.type_name in empty}
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)

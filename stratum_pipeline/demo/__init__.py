@@ -10,4 +10,7 @@ surrounds it is in estate.py. Two starts give the same organization.
 
 from .server import Organization, serve
 
-__all__ = ["Organization", "serve"]
+SECRETS = ("AKIAIOSFODNN7EXAMPLE", "AKIA2E0A8F3B244C9986")
+"""Planted in user data, environment variables and documents; they open nothing."""
+
+__all__ = ["SECRETS", "Organization", "serve"]

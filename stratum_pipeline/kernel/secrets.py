@@ -22,7 +22,10 @@ PLACEHOLDERS = (
     heuristic.is_sequential_string,
     heuristic.is_indirect_reference,
 )
-NO_SECRET = r"arn:aws|\{\{resolve:|(secret|password|passwd|key|token)[_-]?(arn|id|name|path|policy|length)\b"
+NO_SECRET = (
+    r"arn:aws|\{\{resolve:"
+    r"|(secret|password|passwd|key|token)[_-]?(arn|id|name|path|policy|length)\b"
+)
 """What names where a secret is, or what one must look like."""
 REFERENCE = re.compile(r"['\"]?(arn:|\{\{|/|true$|false$|null$|none$|\d{1,4}$)", re.IGNORECASE)
 

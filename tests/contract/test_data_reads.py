@@ -1,4 +1,4 @@
-"""deploy/data_reads.csv lists every permission of ours by which AWS hands out what may be secret."""
+"""deploy/data_reads.csv lists every permission of ours by which AWS hands out secrets."""
 
 import csv
 from pathlib import Path
@@ -62,7 +62,7 @@ RETURN_DATA_OR_SECRETS = frozenset(
         "sts:GetSessionToken",
     }
 )
-"""Of the services of ours and their neighbours: AWS's reference of each operation, November 2026."""
+"""Of our services and their neighbours, by AWS's reference of each operation, November 2026."""
 
 
 def rows() -> list[dict[str, str]]:

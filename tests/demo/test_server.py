@@ -80,7 +80,7 @@ def test_a_scan_role_leads_into_its_account(aws: Aws) -> None:
     "asked",
     [
         {"account": "staging", "ExternalId": "guessed"},
-        {"account": "staging", "RoleArn": "arn:aws:iam::444455556666:role/stratum/scan-rds"},
+        {"account": "staging", "RoleArn": "arn:aws:iam::444455556666:role/stratum/scan-nothing"},
         {"account": "staging", "RoleArn": "arn:aws:iam::999999999999:role/stratum/scan-iam"},
         {"account": "legacy"},
     ],

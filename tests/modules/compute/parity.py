@@ -12,6 +12,7 @@ from stratum_pipeline.modules.compute.rules import (
     settings,
     storage,
 )
+from stratum_pipeline.modules.cost.rules.instances import stopped
 
 from ...conftest import SCANNED_AT
 from ..parity import Case
@@ -237,6 +238,12 @@ CASES: dict[str, Case | list[Case]] = {
         instances.user_data_secrets,
         {"user_data_secrets": ["AWS Access Key"]},
         {"user_data_secrets": []},
+    ),
+    "ec2_instance_stopped_older_than_specific_days": change(
+        stopped,  # of the module cost: what it still pays for is the harm
+        {"state": "stopped", "volume_ids": ["vol-1"]},
+        {"stopped": ago(31)},
+        {"stopped": ago(2)},
     ),
     "ec2_instance_uses_single_eni": Case(
         instances.several_networks,
