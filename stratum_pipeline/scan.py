@@ -76,8 +76,8 @@ def scan_account(
 
     modules: names, all by default; KeyError for one that does not exist. regions: all that
     the account enables by default. members: ids of the organization and of its accounts; what
-    is shared with others is unknown without them. A refused call is a row of `coverage` and `gaps`, never
-    an exception: a scan of an account that refuses everything returns, and says so.
+    is shared with others is unknown without them. A refused call is a row of `coverage` and
+    `gaps`, never an exception: a scan of an account that refuses everything returns, and says so.
     """
     chosen = [module(name) for name in dict.fromkeys(modules)] if modules else MODULES
     readings: list[Reading] = []

@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from stratum_pipeline.kernel.coverage import Coverage
 from stratum_pipeline.kernel.evaluate import evaluate
 from stratum_pipeline.kernel.rule import Rule, fields
-from stratum_pipeline.kernel.table import NEVER
+from stratum_pipeline.kernel.table import NEVER, Resource
 from stratum_pipeline.kernel.trust import Members
 from stratum_pipeline.registry import MODULES, RULES
 
@@ -49,8 +50,7 @@ def test_ignorance_is_never_a_pass(rule: Rule):
 @each_rule
 def test_a_lost_fact_never_changes_a_verdict_only_withholds_it(rule: Rule):
     """Null out any one fact, at any depth: fail stays fail or becomes unknown, pass likewise."""
-    rng = random.Random(0)
-    rows = [make_row(rule, rng, i) for i in range(3000)]
+    rows = drawn(rule.table)
     status = verdicts(rule, rows)
     for verdict in ("fail", "pass"):
         some_rows = [r for r, s in zip(rows, status, strict=True) if s == verdict][:20]
@@ -84,6 +84,13 @@ def samples(rule: Rule) -> dict[str, list[Any]]:
     """Values worth trying per column name, from the module's tests; "" is for any string."""
     folder = rule.module.replace("lambda", "lambda_")
     return import_module(f"tests.modules.{folder}.samples").SAMPLES
+
+
+@cache
+def drawn(table: type[Resource]) -> list[dict[str, Any]]:
+    """Random rows, the same for all rules of the table; not to be changed."""
+    rule, rng = next(rule for rule in RULES if rule.table is table), random.Random(0)
+    return [make_row(rule, rng, i) for i in range(3000)]
 
 
 def make_row(rule: Rule, rng: random.Random, i: int) -> dict[str, Any]:

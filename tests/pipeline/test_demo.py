@@ -177,7 +177,7 @@ def test_priorities_are_in_order(scanned):
 def test_what_holds_a_secret_is_found_and_the_secret_stored_nowhere(scanned):
     organization, first, second, folder = scanned
     judged = {t["rule_id"] for t in organization.truth if "secret" in t["rule_id"]}
-    assert {rule.split(".")[0] for rule in judged} == {"compute", "lambda", "ssm"}
+    assert {rule.split(".")[0] for rule in judged} >= {"compute", "lambda", "ssm"}
     kept = [first.output, second.output]
     for path in filter(Path.is_file, folder.rglob("*")):
         if path.suffix == ".parquet":
