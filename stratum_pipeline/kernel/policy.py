@@ -84,7 +84,12 @@ def allows(parsed: list[Statement]) -> list[Statement]:
 
 def pinned(statement: Statement, keys: frozenset[str] = PINS) -> bool:
     """Whether a condition holds the caller to fixed values of one of `keys`."""
-    return any(_pins(condition, keys) for condition in statement["conditions"])
+    return bool(pins(statement, keys))
+
+
+def pins(statement: Statement, keys: frozenset[str] = PINS) -> list[dict[str, Any]]:
+    """The conditions that do: of STATEMENTS."""
+    return [condition for condition in statement["conditions"] if _pins(condition, keys)]
 
 
 def with_policy(

@@ -6,7 +6,7 @@ entropy alone are left out, as hashes, ids and certificates all look like secret
 """
 
 import re
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
@@ -33,12 +33,11 @@ REFERENCE = re.compile(r"['\"]?(arn:|\{\{|/|true$|false$|null$|none$|\d{1,4}$)",
 def kinds(text: str) -> list[str]:
     """Kinds of secret that `text` holds, sorted: ["AWS Access Key", "Private Key"]."""
     found: set[str] = set()
-    for number, line in enumerate(text.splitlines()):
-        for detector in _detectors():
-            for name in WRITTEN_AS:
-                for secret in detector.analyze_line(filename=name, line=line, line_number=number):
-                    if not _placeholder(secret.secret_value or ""):
-                        found.add(secret.type)
+    for line in set(text.splitlines()):
+        for detector, name in _detectors():
+            for secret in detector.analyze_line(filename=name, line=line, line_number=0):
+                if not _placeholder(secret.secret_value or ""):
+                    found.add(secret.type)
     return sorted(found)
 
 
@@ -48,9 +47,12 @@ def _placeholder(value: str) -> bool:
 
 
 @cache
-def _detectors() -> tuple[Any, ...]:
+def _detectors() -> tuple[tuple[Any, str], ...]:
+    """Each with the name of a file such as it is to read: only keywords go by that."""
+    left_out = (*BY_ENTROPY, ADDRESS, KeywordDetector.secret_type)
     classes: dict[str, Any] = {**get_mapping_from_secret_type_to_class()}
-    classes[str(KeywordDetector.secret_type)] = partial(KeywordDetector, keyword_exclude=NO_SECRET)
-    return tuple(
-        made() for name, made in sorted(classes.items()) if name not in (*BY_ENTROPY, ADDRESS)
+    keywords = KeywordDetector(keyword_exclude=NO_SECRET)
+    return (
+        *((made(), "") for name, made in sorted(classes.items()) if name not in left_out),
+        *((keywords, name) for name in WRITTEN_AS),
     )

@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterable
 import polars as pl
 import pyarrow as pa
 
-from .policy import Statement, allows, pinned, statements
+from .policy import Statement, allows, pinned, pins, statements
 from .table import Column, Inventory, Table
 
 ANYONE = "*"
 ACCOUNT = re.compile(r"\d{12}")
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 # Condition keys that say whose a caller is; other pins say where a request comes from.
-WHOSE = frozenset(
+ORGANIZATIONS = frozenset(
+    {"aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"}
+)
+WHOSE = ORGANIZATIONS | frozenset(
     {
         "aws:principalaccount",
         "aws:principalarn",
-        "aws:principalorgid",
-        "aws:principalorgpaths",
         "aws:sourceaccount",
         "aws:sourcearn",
-        "aws:sourceorgid",
         "aws:sourceowner",
         "kms:calleraccount",
         "s3:dataaccesspointaccount",
@@ -43,16 +43,16 @@ class Members(Table):
 def admitted(parsed: list[Statement]) -> list[str]:
     """Ids of the accounts and organizations that a policy allows anything, "*" for anyone.
 
-    Services and federated identities are no accounts; a statement pinned to networks or
-    endpoints lets in nobody by who they are.
+    Services and federated identities are no accounts; whoever is only held to a network or an
+    endpoint is nobody in particular. All conditions must hold: one on the organization decides.
     """
     found: set[str] = set()
     for statement in allows(parsed):
-        if pinned(statement, WHOSE):
-            conditions = [c for c in statement["conditions"] if c["key"] in WHOSE]
-            found.update(*(_ids(value) for c in conditions for value in c["values"]))
-        elif not pinned(statement):
-            found.update(*(_ids(principal) for principal in statement["principals"]))
+        if who := pins(statement, ORGANIZATIONS) or pins(statement, WHOSE):
+            found.update(*(_ids(value) for condition in who for value in condition["values"]))
+        else:
+            named = set[str]().union(*(_ids(principal) for principal in statement["principals"]))
+            found |= named - {ANYONE} if pinned(statement) else named
     return sorted(found)
 
 

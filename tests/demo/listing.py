@@ -1,6 +1,6 @@
 """Reading a demonstration organization through boto3, as a scan does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,38 @@ NETWORKS = {
     ),
 }
 """Of other services: the answer's list, and the ARN of an item."""
+EC2_ARN = "arn:aws:ec2:{region}:{account}:"
+SSM_ARN = "arn:aws:ssm:{region}:{account}:"
+STANDING = {
+    ("ec2", "describe_addresses"): ("Addresses", EC2_ARN + "elastic-ip/{AllocationId}"),
+    ("ec2", "describe_images"): ("Images", EC2_ARN + "image/{ImageId}"),
+    ("ec2", "describe_launch_templates"): (
+        "LaunchTemplates",
+        EC2_ARN + "launch-template/{LaunchTemplateId}",
+    ),
+    ("ec2", "describe_nat_gateways"): ("NatGateways", EC2_ARN + "natgateway/{NatGatewayId}"),
+    ("ec2", "describe_snapshots"): ("Snapshots", EC2_ARN + "snapshot/{SnapshotId}"),
+    ("ec2", "describe_volumes"): ("Volumes", EC2_ARN + "volume/{VolumeId}"),
+    ("autoscaling", "describe_auto_scaling_groups"): ("AutoScalingGroups", "{AutoScalingGroupARN}"),
+    ("autoscaling", "describe_launch_configurations"): (
+        "LaunchConfigurations",
+        "{LaunchConfigurationARN}",
+    ),
+    ("logs", "describe_log_groups"): ("logGroups", "{logGroupArn}"),
+    ("rds", "describe_db_clusters"): ("DBClusters", "{DBClusterArn}"),
+    ("rds", "describe_db_cluster_snapshots"): ("DBClusterSnapshots", "{DBClusterSnapshotArn}"),
+    ("rds", "describe_db_instances"): ("DBInstances", "{DBInstanceArn}"),
+    ("rds", "describe_db_snapshots"): ("DBSnapshots", "{DBSnapshotArn}"),
+    ("secretsmanager", "list_secrets"): ("SecretList", "{ARN}"),
+    ("ssm", "describe_instance_information"): (
+        "InstanceInformationList",
+        SSM_ARN + "managed-instance/{InstanceId}",
+    ),
+    ("ssm", "describe_parameters"): ("Parameters", SSM_ARN + "parameter{Name}"),
+    ("ssm", "list_associations"): ("Associations", SSM_ARN + "association/{AssociationId}"),
+    ("ssm", "list_documents"): ("DocumentIdentifiers", SSM_ARN + "document/{Name}"),
+}
+"""As NETWORKS, of what changes by itself: it is looked up, and not compared."""
 IAM = {
     "list_saml_providers": "SAMLProviderList",
     "list_server_certificates": "ServerCertificateMetadataList",
@@ -138,6 +170,24 @@ class Aws:
             aws_session_token=keys[2],
             config=Config(retries={"total_max_attempts": self.attempts}, **options),
         )
+
+    def standing(self) -> Iterator[str]:
+        """ARNs of EC2 instances and of STANDING, in every account and region."""
+        for account in self.scanned:
+            for region in REGIONS:
+                here = {"region": region, "account": self.id(account)}
+                ec2 = self.client(account, "ec2", region)
+                for reservation in ec2.describe_instances()["Reservations"]:
+                    for instance in reservation["Instances"]:
+                        yield (EC2_ARN + "instance/{InstanceId}").format_map(instance | here)
+                for (service, operation), (key, arn) in STANDING.items():
+                    client = self.client(account, service, region)
+                    if client.can_paginate(operation):
+                        pages = client.get_paginator(operation).paginate()
+                    else:
+                        pages = [getattr(client, operation)()]
+                    for page in pages:
+                        yield from (arn.format_map(item | here) for item in page[key])
 
     def listing(self) -> dict[str, Any]:
         """All there is, by "<account> <region> <operation> [resource]"; for a refusal, its code."""

@@ -43,7 +43,26 @@ def when(**keys: Any) -> dict[str, Any]:
         (policy("*", **when(aws__PrincipalArn=f"arn:aws:iam::{STRANGER}:role/*")), [STRANGER]),
         (policy("*", **when(aws__PrincipalAccount=[ME, STRANGER])), [ME, STRANGER]),
         (policy("*", **when(aws__SourceVpce="vpce-1")), []),  # says where, not who
-        # Both must hold: it is the narrower that says who.
+        (policy("*", Condition={"IpAddress": {"aws:SourceIp": "9.9.9.9/32"}}), []),
+        # Held to a network, a named stranger is let in all the same.
+        (
+            policy({"AWS": STRANGER}, Condition={"IpAddress": {"aws:SourceIp": "9.9.9.9/32"}}),
+            [STRANGER],
+        ),
+        (policy({"AWS": STRANGER}, **when(aws__SourceVpce="vpce-1")), [STRANGER]),
+        # What a condition shuts out is not let in.
+        (
+            policy(
+                "*",
+                Condition={
+                    "StringEquals": {"aws:PrincipalAccount": SIBLING},
+                    "StringNotEquals": {"aws:PrincipalArn": f"arn:aws:iam::{STRANGER}:root"},
+                },
+            ),
+            [SIBLING],
+        ),
+        # Both must hold: who is not of the organization is not let in.
+        (policy("*", **when(aws__PrincipalOrgID=OURS, aws__PrincipalAccount=STRANGER)), [OURS]),
         (policy({"AWS": STRANGER}, **when(aws__PrincipalOrgID=OURS)), [OURS]),
     ],
 )

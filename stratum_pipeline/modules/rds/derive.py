@@ -3,28 +3,15 @@
 Everything here is monotone: a lost fact turns a verdict into None, never into its opposite.
 """
 
-import ipaddress
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
+from stratum_pipeline.kernel.internet import WORLD, is_world
+
 Row = dict[str, Any]
 
-# The world is more public addresses than any one owner holds: more than a /8 of IPv4, where
-# Amazon S3 too draws the line for "public", or more than a /16 of IPv6. Networks add up;
-# private space counts for nothing.
-WORLD = {4: 2**24, 6: 2**112}
-PRIVATE = {
-    4: "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12"
-    " 192.168.0.0/16 224.0.0.0/3",
-    6: "::/3 4000::/2 8000::/1",  # all but 2000::/3
-}
-RESERVED = {
-    version: [ipaddress.ip_network(cidr) for cidr in cidrs.split()]
-    for version, cidrs in PRIVATE.items()
-}
 TCP = ("-1", "tcp", "6")
 
 WATCHED = {
@@ -33,19 +20,6 @@ WATCHED = {
     "db-parameter-group": ("configuration change",),
 }
 """Categories of event that somebody should be told of, by type of source."""
-
-
-@lru_cache(maxsize=2**12)
-def is_world(cidrs: frozenset[str], version: int) -> bool:
-    """Whether `cidrs` together are the world, of IP `version`."""
-    networks: list[Any] = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
-    reserved: list[Any] = RESERVED[version]
-    mine = [network for network in networks if network.version == version]
-    return _size(mine + reserved) - _size(reserved) > WORLD[version]
-
-
-def _size(networks: list[Any]) -> int:
-    return sum(n.num_addresses for n in ipaddress.collapse_addresses(networks))
 
 
 def open_to_world(

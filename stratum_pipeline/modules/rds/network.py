@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratum_pipeline.kernel.collect import Api
-
-from .derive import WORLD, is_world
+from stratum_pipeline.kernel.internet import WORLD, is_world
 
 Raw = dict[str, Any]
 BLANK = {"internet_route": False, "internet_blocked": False, "ingress": []}

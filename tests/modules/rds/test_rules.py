@@ -7,7 +7,7 @@ import pytest
 
 from stratum_pipeline.kernel.correlate import Index, correlate
 from stratum_pipeline.modules.rds import MODULE
-from stratum_pipeline.modules.rds.derive import is_world, open_to_world, unwatched
+from stratum_pipeline.modules.rds.derive import open_to_world, unwatched
 
 from ...conftest import SCANNED_AT
 from ..parity import SIBLING, STRANGER, judge, verdict
@@ -265,22 +265,6 @@ def test_events_that_reach_nobody(subscriptions: list[Row], missing: Any):
 )
 def test_events_that_may_reach_somebody(changed: Row, expected: str):
     assert says("region.event_subscriptions", **changed) == expected
-
-
-@pytest.mark.parametrize(
-    ("cidrs", "expected"),
-    [
-        ({"0.0.0.0/0"}, True),
-        ({"0.0.0.0/1", "128.0.0.0/1"}, True),
-        ({"3.0.0.0/7"}, True),
-        ({"3.0.0.0/8"}, False),  # one owner's
-        ({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"}, False),
-        ({"203.0.113.7/32"}, False),
-        (set[str](), False),
-    ],
-)
-def test_the_world(cidrs: set[str], expected: bool):
-    assert is_world(frozenset(cidrs), 4) is expected
 
 
 def test_doubt_about_ports_is_doubt():

@@ -8,10 +8,11 @@ from typing import Any
 import polars as pl
 
 from stratum_pipeline.kernel.collect import Api, Collector
+from stratum_pipeline.kernel.internet import RANGES
 from stratum_pipeline.kernel.table import NEVER, TIMESTAMP, Column, Inventory, Resource
 from stratum_pipeline.kernel.trust import with_strangers
 
-from ..reach import RANGES, with_reach
+from ..reach import with_reach
 from ..user_data import user_data_secrets
 from .common import (
     CONFIGURATIONS,

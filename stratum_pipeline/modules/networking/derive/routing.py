@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from .openings import RANGES, is_world
+from stratum_pipeline.kernel.internet import RANGES, is_world
 
 ROUTES = pl.Struct(
     {

@@ -2,9 +2,10 @@
 
 import polars as pl
 
+from stratum_pipeline.kernel.internet import RANGES
 from stratum_pipeline.kernel.table import Column, Inventory, Resource
 
-from ..derive.openings import RANGES, with_openings
+from ..derive.openings import with_openings
 from ..derive.reach import with_internet, with_reach
 from .vpc import INTERFACES, TABLES, NetworkAcls, Subnets
 
