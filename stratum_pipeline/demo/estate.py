@@ -104,6 +104,7 @@ def production(at: Workshop) -> None:
     at.iam.user("jenkins", "engineers", key_made=LONG_AGO, key_used=days_ago(1))
     at.iam.attach_to_user("jenkins", READ_ONLY)
     at.iam.customer_policy("unused-everything", policy(ANYTHING))  # attached to nothing
+    at.iam.customer_policy("unused-reader", ONE_BUCKET)  # nor is this, which allows little
     at.iam.role("orders-api", trust("ecs-tasks"), inline=ONE_BUCKET)
     at.iam.role("web", trust("ec2"), managed=[READ_ONLY], profile=True)
     at.iam.role("release-events", trust("events"), inline=ONE_BUCKET, sourced=False)
@@ -112,8 +113,10 @@ def production(at: Workshop) -> None:
     any_role = policy({"Action": "sts:AssumeRole", "Resource": "*"})
     at.iam.group("releasers", at.iam.customer_policy("assume-anything", any_role))
     at.iam.server_certificate("shop", LONG_AGO)
+    at.iam.server_certificate("shop-renewed", days_ago(-365))
     at.iam.role("kiosks", trust("rolesanywhere"), inline=ONE_BUCKET)
     at.iam.trust_anchor("kiosks", IRELAND, "kiosks")
+    at.iam.trust_anchor("kiosks-next", IRELAND, "kiosks", post_quantum=True, bound=ONE_BUCKET)
 
     orders = at.network("orders", HOME)
     orders.give_public_addresses()

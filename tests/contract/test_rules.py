@@ -156,9 +156,9 @@ def verdicts(rule: Rule, rows: list[dict[str, Any]]) -> list[str]:
     ]
     if int(found.populations["population"].sum()) < len(rows):
         judged = rule.table.judged(inventory).with_columns(scanned_at=pl.lit(SCANNED_AT))
-        applies = judged.select("arn", a=rule.when).filter("a")
+        applies = set(judged.filter(rule.when)["arn"])
         status = [
-            s if s != "pass" or row["arn"] in set(applies["arn"]) else "not applicable"
+            s if s != "pass" or row["arn"] in applies else "not applicable"
             for s, row in zip(status, rows, strict=True)
         ]
     return status

@@ -44,6 +44,21 @@ def keep_well(at: Workshop, region: str) -> None:
         instance.monitoring_state = "enabled"
 
 
+def production(at: Workshop) -> None:
+    names = at.names["production"]
+    host = machine(
+        at,
+        HOME,
+        "tokenizer",
+        "database",
+        [{"SubnetId": names["orders-private"]}],
+        InstanceType="m5.2xlarge",
+        IamInstanceProfile={"Name": "web"},
+    )
+    moto: Any = ec2_backends[at.account.id][HOME]
+    moto.get_instance(host).enclave_options = {"Enabled": True}
+
+
 def staging(at: Workshop) -> None:
     ec2, names = api(at.account, "ec2"), at.names["staging"]
     template = names["web-template"] = ec2.create_launch_template(
@@ -59,6 +74,11 @@ def staging(at: Workshop) -> None:
             ClientToken=description,
         )
     ec2.modify_launch_template(LaunchTemplateId=template, DefaultVersion="2")
+    strict = ec2.create_launch_template(
+        LaunchTemplateName="api",
+        LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "t3.micro", **STRICT},
+        ClientToken="api",
+    )["LaunchTemplate"]["LaunchTemplateId"]
 
     scaling: Any = api(at.account, "autoscaling")
     scaling.create_launch_configuration(
@@ -69,6 +89,12 @@ def staging(at: Workshop) -> None:
         AssociatePublicIpAddress=True,
         MetadataOptions={"HttpTokens": "optional"},
     )
+    scaling.create_launch_configuration(
+        LaunchConfigurationName="former-workers",  # of no group any more
+        ImageId=IMAGE,
+        InstanceType="t3.micro",
+        **STRICT,
+    )
     scaling.create_auto_scaling_group(
         AutoScalingGroupName="workers",
         LaunchConfigurationName="workers",
@@ -76,22 +102,30 @@ def staging(at: Workshop) -> None:
         **SIZE,
     )
     types = [{"InstanceType": kind} for kind in ("t3.micro", "t3a.micro")]
-    spec = {"LaunchTemplateId": template, "Version": "$Latest"}
-    scaling.create_auto_scaling_group(
-        AutoScalingGroupName="batch",
-        MixedInstancesPolicy={
-            "LaunchTemplate": {"LaunchTemplateSpecification": spec, "Overrides": types},
-            "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 0},
-        },
-        AvailabilityZones=[f"{HOME}a", f"{HOME}b"],
-        **SIZE,
-    )
+    (target,) = api(at.account, "elbv2").describe_target_groups()["TargetGroups"]
+    well: Json = {
+        "CapacityRebalance": True,
+        "HealthCheckType": "ELB",
+        "TargetGroupARNs": [target["TargetGroupArn"]],
+    }
+    for group, used, more in (("batch", template, {}), ("api", strict, well)):
+        spec = {"LaunchTemplateId": used, "Version": "$Latest"}
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=group,
+            MixedInstancesPolicy={
+                "LaunchTemplate": {"LaunchTemplateSpecification": spec, "Overrides": types},
+                "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 0},
+            },
+            AvailabilityZones=[f"{HOME}a", f"{HOME}b"],
+            **SIZE,
+            **more,
+        )
     moto: Any = autoscaling_backends[at.account.id][HOME]
     moto.launch_configurations["workers"].arn = names["workers-configuration"] = (
         f"arn:aws:autoscaling:{HOME}:{at.account.id}:launchConfiguration:"
         "0a1b2c3d-4e5f-4071-8293-a4b5c6d7e8f9:launchConfigurationName/workers"
     )
-    for number, name in enumerate(("workers", "batch"), 1):
+    for number, name in enumerate(("workers", "batch", "api"), 1):
         group = moto.autoscaling_groups[name]
         group._id = f"00000000-0000-4000-8000-{number:012}"  # moto draws it unseeded
         names[f"{name}-group"] = group.arn
@@ -174,7 +208,9 @@ LAX: Json = {
     "MetadataOptions": {"HttpTokens": "optional"},
     "NetworkInterfaces": [{"DeviceIndex": 0, "AssociatePublicIpAddress": True}],
 }
+STRICT: Json = {"MetadataOptions": {"HttpTokens": "required"}}
 PLANTS: dict[Account, Callable[[Workshop], None]] = {
+    PRODUCTION: production,
     STAGING: staging,
     DATA: data,
     SANDBOX: sandbox,

@@ -23,6 +23,7 @@ from ..tools.core import Json, api
 
 STRANGER = "999988887777"
 ROLE = "role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"
+IAM_TYPES = [f"AWS::IAM::{kind}" for kind in ("Group", "Policy", "Role", "User")]
 UNRECORDED = {(SANDBOX, SYDNEY)}
 UNDELIVERABLE = {(SANDBOX, IRELAND)}
 STOPPED = {(STAGING, SYDNEY)}
@@ -35,6 +36,12 @@ RECORDS: dict[Any, Json] = {
     (MANAGEMENT, IRELAND): {
         "allSupported": False,
         "exclusionByResourceTypes": {"resourceTypes": ["AWS::EC2::NetworkInterface"]},
+        "recordingStrategy": {"useOnly": "EXCLUSION_BY_RESOURCE_TYPES"},
+    },
+    # HOME records IAM: to leave it out elsewhere loses nothing.
+    (SECURITY, IRELAND): {
+        "allSupported": False,
+        "exclusionByResourceTypes": {"resourceTypes": IAM_TYPES},
         "recordingStrategy": {"useOnly": "EXCLUSION_BY_RESOURCE_TYPES"},
     },
     (STAGING, HOME): {"allSupported": True},  # and no region of it records IAM
@@ -70,12 +77,12 @@ def _record(at: Workshop, region: str) -> None:
 
 
 def management(at: Workshop) -> None:
-    """Delegates to the security account, and goes on gathering here, from one region."""
-    api(at.account, "organizations").register_delegated_administrator(
-        AccountId=SECURITY.id, ServicePrincipal="config.amazonaws.com"
-    )
-    source = {"RoleArn": f"arn:aws:iam::{at.account.id}:role/aggregator", "AwsRegions": [HOME]}
-    _aggregate(at, "organization", OrganizationAggregationSource=source)
+    """Delegates to the security account, and to data; goes on gathering here, from one region."""
+    for delegate in (SECURITY, DATA):
+        api(at.account, "organizations").register_delegated_administrator(
+            AccountId=delegate.id, ServicePrincipal="config.amazonaws.com"
+        )
+    _aggregate(at, "organization", OrganizationAggregationSource=_source(at, AwsRegions=[HOME]))
 
 
 def production(at: Workshop) -> None:
@@ -97,12 +104,18 @@ def production(at: Workshop) -> None:
 
 
 def staging(at: Workshop) -> None:
+    # In HOME it authorizes nobody, which is why production cannot read that region.
+    api(at.account, "config", IRELAND).put_aggregation_authorization(
+        AuthorizedAccountId=PRODUCTION.id, AuthorizedAwsRegion=HOME
+    )
     repairs.FREQUENCY[at.account.id, IRELAND] = "DAILY"
     api(at.account, "config", SYDNEY).put_retention_configuration(RetentionPeriodInDays=30)
     repairs.PACKS[at.account.id, HOME] = {"cis": "CREATE_COMPLETE", "release": "UPDATE_FAILED"}
 
 
 def data(at: Workshop) -> None:
+    """Takes stock of the whole organization."""
+    _aggregate(at, "inventory", OrganizationAggregationSource=_source(at, AllAwsRegions=True))
     api(at.account, "config", IRELAND).put_aggregation_authorization(
         AuthorizedAccountId=STRANGER, AuthorizedAwsRegion=HOME
     )
@@ -116,6 +129,10 @@ BY_ACCOUNT: dict[Any, Callable[[Workshop], None]] = {
     STAGING: staging,
     DATA: data,
 }
+
+
+def _source(at: Workshop, **regions: Any) -> Json:
+    return {"RoleArn": f"arn:aws:iam::{at.account.id}:role/aggregator", **regions}
 
 
 def _aggregate(at: Workshop, name: str, **source: Any) -> None:

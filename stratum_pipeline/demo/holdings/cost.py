@@ -102,17 +102,29 @@ def production(at: Workshop) -> None:
     rds: Any = rds_backends[account][HOME]
     rds.database_snapshots["billing-before-upgrade"].created = LONG_AGO
     tables: Any = dynamodb_backends[account][HOME].tables
-    tables["orders-by-day"].created_at = BORN
-    tables["carts"].created_at = BORN
+    provision(at, "orders", read=20, write=20)
+    for name in ("orders-by-day", "carts", "orders"):
+        tables[name].created_at = BORN
     tables["carts"].throughput = {"ReadCapacityUnits": 400, "WriteCapacityUnits": 200}
-    for kind in ("Read", "Write"):
-        name = f"Consumed{kind}CapacityUnits"
-        count(at, HOME, "AWS/DynamoDB", name, 36_000, TableName="carts")  # ten a second
+    for table in ("carts", "orders"):
+        for kind in ("Read", "Write"):
+            name = f"Consumed{kind}CapacityUnits"
+            count(at, HOME, "AWS/DynamoDB", name, 36_000, TableName=table)  # ten a second
     api(at.account, "lambda").update_function_configuration(
         FunctionName="read-orders", MemorySize=1024
     )
     absent.ENROLLED.add(account)
-    absent.ADVICE[account, HOME] = [advice(f"arn:aws:lambda:{HOME}:{account}:function:read-orders")]
+    functions = f"arn:aws:lambda:{HOME}:{account}:function"
+    absent.ADVICE[account, HOME] = [
+        advice(f"{functions}:read-orders"),
+        advice(f"{functions}:confirm-orders")
+        | {
+            "currentMemorySize": 128,
+            "finding": "Optimized",
+            "findingReasonCodes": [],
+            "memorySizeRecommendationOptions": [],
+        },
+    ]
 
 
 def staging(at: Workshop) -> None:
@@ -131,6 +143,13 @@ def staging(at: Workshop) -> None:
     )
     names["unused-nat"] = nat["NatGateway"]["NatGatewayId"]
     count(at, HOME, "AWS/NATGateway", "BytesOutToDestination", 0, NatGatewayId=names["unused-nat"])
+    nat = ec2.create_nat_gateway(
+        SubnetId=names["staging-public"],
+        AllocationId=_address(ec2, "outbound"),
+        **_tags("natgateway", "outbound"),
+    )
+    used = nat["NatGateway"]["NatGatewayId"]
+    count(at, HOME, "AWS/NATGateway", "BytesOutToDestination", 9e9, NatGatewayId=used)
     (shop,) = elbv2_backends[at.account.id][HOME].load_balancers.values()
     shop.created_time, names["idle-shop"] = f"{BORN:%Y-%m-%dT%H:%M:%SZ}", shop.arn
     databases: Any = rds_backends[at.account.id][HOME].databases
@@ -148,10 +167,15 @@ def data(at: Workshop) -> None:
     )
     root.volume_type, root.iops, root.throughput = "gp2", 100, None
     names["notebook-root"] = root.id
-    for kind, name, letter in (("io1", "scratch-disk", "f"), ("io2", "index-disk", "g")):
+    for kind, name, letter, reads in (
+        # a second, of 10,000
+        ("io1", "scratch-disk", "f", 100),
+        ("io2", "index-disk", "g", 100),
+        ("gp3", "model-disk", "h", 8000),
+    ):
         disk = names[name] = _volume(ec2, IRELAND, name, 200, VolumeType=kind, Iops=10_000)
         ec2.attach_volume(VolumeId=disk, InstanceId=server, Device=f"/dev/sd{letter}")
-        count(at, IRELAND, "AWS/EBS", "VolumeReadOps", 360_000, VolumeId=disk)  # 100 a second
+        count(at, IRELAND, "AWS/EBS", "VolumeReadOps", 3600 * reads, VolumeId=disk)
     disk = names["index-disk"]
     old = names["old-snapshot"] = ec2.create_snapshot(
         VolumeId=disk, Description="before the move", **_tags("snapshot", "before-the-move")
@@ -159,8 +183,30 @@ def data(at: Workshop) -> None:
     moto.snapshots[old].start_time = LONG_AGO
     moto.amis[names["golden"]].creation_date = LONG_AGO
     moto.vpc_end_points[names["lake-athena"]].creation_timestamp = BORN
-    about = {"BucketName": "acme-data-lake", "StorageType": "StandardStorage"}
-    count(at, HOME, "AWS/S3", "BucketSizeBytes", 40_000 * GIB, **about)
+    for bucket in ("lake", "curated"):
+        about = {"BucketName": f"acme-data-{bucket}", "StorageType": "StandardStorage"}
+        count(at, HOME, "AWS/S3", "BucketSizeBytes", 40_000 * GIB, **about)
+
+    # What has stood as long, and is used.
+    endpoint = moto.vpc_end_points[names["lake-ec2"]]
+    endpoint.creation_timestamp = BORN
+    count(
+        at,
+        IRELAND,
+        "AWS/PrivateLinkEndpoints",
+        "BytesProcessed",
+        9e9,
+        Endpoint_Type="Interface",
+        Service_Name=endpoint.service_name,
+        VPC_Endpoint_Id=endpoint.id,
+        VPC_Id=endpoint.vpc_id,
+    )
+    (catalogue,) = elbv2_backends[at.account.id][IRELAND].load_balancers.values()
+    catalogue.created_time = f"{BORN:%Y-%m-%dT%H:%M:%SZ}"
+    balancer = catalogue.arn.partition("loadbalancer/")[2]
+    count(at, IRELAND, "AWS/ApplicationELB", "RequestCount", 40_000, LoadBalancer=balancer)
+    elb_backends[at.account.id][IRELAND].load_balancers["importer"].created_time = BORN
+    count(at, IRELAND, "AWS/ELB", "RequestCount", 40_000, LoadBalancerName="importer")
 
 
 def sandbox(at: Workshop) -> None:
@@ -174,13 +220,18 @@ def sandbox(at: Workshop) -> None:
     ec2.delete_volume(VolumeId=gone)
     elb_backends[at.account.id][HOME].load_balancers["old-demo"].created_time = BORN
     logs: Any = api(at.account, "logs")
-    logs.create_log_group(logGroupName="/lab/debug")
-    logs.create_log_stream(logGroupName="/lab/debug", logStreamName="all")
     groups: Any = logs_backends[at.account.id][HOME].groups
-    groups["/lab/debug"].streams["all"].stored_bytes = 300 * GB
+    for name in ("/lab/debug", "/lab/results"):
+        logs.create_log_group(logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="all")
+        groups[name].streams["all"].stored_bytes = 300 * GB
+    logs.put_retention_policy(logGroupName="/lab/results", retentionInDays=365)
     secrets = api(at.account, "secretsmanager")
-    made = secrets.create_secret(Name="old-api-key", SecretString="-", ClientRequestToken=TOKEN)
-    names["old-api-key"] = made["ARN"]
+    for name in ("old-api-key", "api-key"):
+        made = secrets.create_secret(Name=name, SecretString="-", ClientRequestToken=TOKEN)
+        names[name] = made["ARN"]
+    vault: Any = secretsmanager_backends[at.account.id][HOME]
+    vault.secrets["api-key"].last_accessed = RECENT
     s3: Any = s3_backends[at.account.id]["aws"]
     bucket = "acme-sandbox-scratch"
     api(at.account, "s3").create_multipart_upload(Bucket=bucket, Key="dump.tar")
@@ -189,6 +240,34 @@ def sandbox(at: Workshop) -> None:
     upload.id = "dump"  # moto draws it unseeded
     upload.set_part(1, b"x").contentsize = 80 * GIB
     uploads[upload.id] = upload
+
+
+def provision(at: Workshop, table: str, read: int, write: int) -> None:
+    """Give the table capacity, which scaling policies adjust."""
+    units = {"Read": read, "Write": write}
+    api(at.account, "dynamodb").update_table(
+        TableName=table,
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput={f"{kind}CapacityUnits": n for kind, n in units.items()},
+    )
+    scaling = api(at.account, "application-autoscaling")
+    for kind, least in units.items():
+        what: dict[str, Any] = {
+            "ServiceNamespace": "dynamodb",
+            "ResourceId": f"table/{table}",
+            "ScalableDimension": f"dynamodb:table:{kind}CapacityUnits",
+        }
+        scaling.register_scalable_target(**what, MinCapacity=least, MaxCapacity=100)
+        metric = {"PredefinedMetricType": f"DynamoDB{kind}CapacityUtilization"}
+        scaling.put_scaling_policy(
+            **what,
+            PolicyName=f"{table}-{kind.lower()}",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "TargetValue": 70.0,
+                "PredefinedMetricSpecification": metric,
+            },
+        )
 
 
 def advice(function: str) -> dict[str, Any]:

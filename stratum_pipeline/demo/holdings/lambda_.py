@@ -58,14 +58,8 @@ def data(at: Workshop) -> None:
     at.iam.role("functions", trust("lambda"))
     _function(at, "export", signed)
     _allow(at, "export", PARTNER)
-    stream = api(at.account, "kinesis")
-    stream.create_stream(StreamName="clicks", ShardCount=1)
-    mapping = api(at.account, "lambda").create_event_source_mapping(
-        EventSourceArn=f"arn:aws:kinesis:{HOME}:{at.account.id}:stream/clicks",
-        FunctionName="export",
-        StartingPosition="LATEST",
-    )
-    at.names.setdefault("data", {})["clicks-mapping"] = mapping["UUID"]
+    _stream(at, "clicks")
+    _stream(at, "purchases", {"OnFailure": {"Destination": _queue(at)["TargetArn"]}})
     _layer(at, "common")
     _layer(at, "models", PARTNER)
 
@@ -83,7 +77,11 @@ def sandbox(at: Workshop) -> None:
         Environment={"Variables": {"STAGE": "test", "AWS_KEY": ACCESS_KEY}},
         KMSKeyArn=None,
     )
-    _function(at, "open", signed)
+    # Anyone may call it, yet it reaches no further than the network lets it.
+    lab = at.names["sandbox"]
+    both_zones = [lab["lab-private"], lab["lab-private-b"]]
+    confined = {"SubnetIds": both_zones, "SecurityGroupIds": [lab["anything"]]}
+    _function(at, "open", signed, VpcConfig=confined)
     _allow(at, "open", "*")
     _layer(at, "published", "*")
 
@@ -151,6 +149,18 @@ def _function(
 
 def _queue(at: Workshop) -> Json:
     return {"TargetArn": f"arn:aws:sqs:{HOME}:{at.account.id}:dead-letters"}
+
+
+def _stream(at: Workshop, name: str, destinations: Json | None = None) -> None:
+    """A stream that the function `export` reads; `destinations` of what it fails on."""
+    api(at.account, "kinesis").create_stream(StreamName=name, ShardCount=1)
+    mapping = api(at.account, "lambda").create_event_source_mapping(
+        EventSourceArn=f"arn:aws:kinesis:{HOME}:{at.account.id}:stream/{name}",
+        FunctionName="export",
+        StartingPosition="LATEST",
+        DestinationConfig=destinations or {},
+    )
+    at.names.setdefault(at.account.name, {})[f"{name}-mapping"] = mapping["UUID"]
 
 
 def _allow(

@@ -162,6 +162,16 @@ def production(at: Workshop) -> None:
     rds.cluster("orders", "ab", DBClusterParameterGroupName=strict)
     # Shared within the organization.
     rds.cluster_snapshot("orders-for-data", "orders", DATA.id)
+    # As well as an Aurora MySQL cluster can be; it can be rewound by a day.
+    rds.cluster(
+        "catalog",
+        "ab",
+        Engine="aurora-mysql",
+        EngineVersion="8.0.mysql_aurora.3.10.0",
+        DBClusterParameterGroupName=rds.parameters("aurora-mysql8.0", "1", cluster=True),
+        EnableCloudwatchLogsExports=["audit", "error", "slowquery"],
+        BacktrackWindow=24 * 3600,
+    )
     rds.instance("billing", "database", DBParameterGroupName=rds.parameters(POSTGRES, "1"))
     rds.snapshot("billing-before-upgrade", "billing")
 

@@ -34,6 +34,9 @@ def staging(at: Workshop) -> None:
 
 def data(at: Workshop) -> None:
     at.s3.bucket("partner-inbox", PARTNER | {"Action": "s3:PutObject"})
+    ours = {"Principal": {"AWS": f"arn:aws:iam::{PRODUCTION.id}:root"}, "Action": "s3:PutObject"}
+    at.s3.bucket("production-inbox", ours)
+    at.s3.notify("production-inbox", f"arn:aws:sns:us-east-1:{at.account.id}:new-objects")
     managing = PARTNER | {"Action": ["s3:GetObject", "s3:PutBucketPolicy"]}
     at.s3.bucket("partner-managed", managing, lock="")
     at.s3.bucket("curated", key=f"arn:aws:kms:us-east-1:{STRANGER}:key/3f1c")

@@ -96,14 +96,21 @@ def add(name: str, host: str, responses: type[BaseResponse], *paths: str) -> Non
     )
 
 
-def anchor(account_id: str, region: str, name: str, role_arn: str) -> None:
-    """A trust anchor for AUTHORITY, and a profile that gives one role."""
+def anchor(
+    account_id: str, region: str, name: str, role_arn: str, authority: str = "", bound: str = ""
+) -> None:
+    """A trust anchor, and a profile that gives one role.
+
+    authority: ARN of a private authority; "" for AUTHORITY.
+    bound: the profile's session policy.
+    """
     own = f"arn:aws:rolesanywhere:{region}:{account_id}"
-    number = f"{len(ANCHORS):08}-0000-4000-8000-000000000000"  # as AWS's ids look
+    made = sum(map(len, ANCHORS.values()))
+    number = f"{made:08}-0000-4000-8000-000000000000"  # as AWS's ids look
     common = {"name": name, "enabled": True, "createdAt": BORN, "updatedAt": BORN}
     source = {
-        "sourceType": "CERTIFICATE_BUNDLE",
-        "sourceData": {"x509CertificateData": AUTHORITY},
+        "sourceType": "AWS_ACM_PCA" if authority else "CERTIFICATE_BUNDLE",
+        "sourceData": {"acmPcaArn": authority} if authority else {"x509CertificateData": AUTHORITY},
     }
     ANCHORS.setdefault((account_id, region), []).append(
         common
@@ -114,4 +121,5 @@ def anchor(account_id: str, region: str, name: str, role_arn: str) -> None:
         common
         | {"profileId": number, "profileArn": f"{own}:profile/{number}"}
         | {"roleArns": [role_arn], "managedPolicyArns": []}
+        | ({"sessionPolicy": bound} if bound else {})
     )

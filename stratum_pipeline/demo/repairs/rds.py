@@ -54,6 +54,7 @@ VERSIONS: dict[tuple[str, str], tuple[str, list[str]]] = {
     ("aurora-postgresql", "16.8"): ("available", ["instance", "postgresql"]),
     ("aurora-postgresql", "17.4"): ("deprecated", ["instance", "postgresql"]),
     ("aurora-mysql", "5.7.mysql_aurora.2.12.5"): ("available", ["audit", "error", "slowquery"]),
+    ("aurora-mysql", "8.0.mysql_aurora.3.10.0"): ("available", ["audit", "error", "slowquery"]),
 }
 """Those in use here: status, and the logs that can be exported."""
 
@@ -64,6 +65,7 @@ SUPPORT_ENDS = {
     ("aurora-postgresql", "16"): datetime(2099, 2, 28, tzinfo=UTC),
     ("aurora-postgresql", "17"): datetime(2099, 2, 28, tzinfo=UTC),
     ("aurora-mysql", "5.7"): datetime(2024, 10, 31, tzinfo=UTC),
+    ("aurora-mysql", "8.0"): datetime(2099, 4, 30, tzinfo=UTC),
 }
 """Of standard support, by engine and major version. Those still to come lie further ahead than
 AWS says: the demonstration must not change as they pass."""

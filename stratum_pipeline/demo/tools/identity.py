@@ -265,10 +265,28 @@ class Identity:
         arns = [f"arn:aws:iam::{self.account.id}:role/{role}" for role in roles]
         outside.REPORTED[self.account.id, region] = arns
 
-    def trust_anchor(self, name: str, region: str, role: str) -> None:
-        """Roles Anywhere for `role`, with an authority on an elliptic curve."""
+    def trust_anchor(
+        self, name: str, region: str, role: str, *, post_quantum: bool = False, bound: str = ""
+    ) -> None:
+        """Roles Anywhere for `role`, with an authority on an elliptic curve or `post_quantum`.
+
+        bound: the session policy of its profile.
+        """
         role_arn = f"arn:aws:iam::{self.account.id}:role/{role}"
-        outside.anchor(self.account.id, region, name, role_arn)
+        authority = self._private_authority(name, region) if post_quantum else ""
+        outside.anchor(self.account.id, region, name, role_arn, authority, bound)
+
+    def _private_authority(self, name: str, region: str) -> str:
+        """ARN of a new authority of AWS Private CA, which signs with ML-DSA."""
+        made = api(self.account, "acm-pca", region).create_certificate_authority(
+            CertificateAuthorityType="ROOT",
+            CertificateAuthorityConfiguration={
+                "KeyAlgorithm": "ML_DSA_65",
+                "SigningAlgorithm": "ML_DSA_65",
+                "Subject": {"CommonName": name},
+            },
+        )
+        return made["CertificateAuthorityArn"]
 
     def scan_roles(self) -> None:
         """A read-only role per module, for Stratum in the management account to assume."""
