@@ -18,6 +18,7 @@ from ..repairs import absent
 from ..tools import Workshop
 from ..tools.core import BORN, LONG_AGO, api, days_ago
 from ..tools.network import IMAGE
+from . import dynamodb
 
 GB, GIB = 10**9, 2**30
 RECENT = days_ago(10)
@@ -250,24 +251,7 @@ def provision(at: Workshop, table: str, read: int, write: int) -> None:
         BillingMode="PROVISIONED",
         ProvisionedThroughput={f"{kind}CapacityUnits": n for kind, n in units.items()},
     )
-    scaling = api(at.account, "application-autoscaling")
-    for kind, least in units.items():
-        what: dict[str, Any] = {
-            "ServiceNamespace": "dynamodb",
-            "ResourceId": f"table/{table}",
-            "ScalableDimension": f"dynamodb:table:{kind}CapacityUnits",
-        }
-        scaling.register_scalable_target(**what, MinCapacity=least, MaxCapacity=100)
-        metric = {"PredefinedMetricType": f"DynamoDB{kind}CapacityUtilization"}
-        scaling.put_scaling_policy(
-            **what,
-            PolicyName=f"{table}-{kind.lower()}",
-            PolicyType="TargetTrackingScaling",
-            TargetTrackingScalingPolicyConfiguration={
-                "TargetValue": 70.0,
-                "PredefinedMetricSpecification": metric,
-            },
-        )
+    dynamodb.adjust(at, table, read, write)
 
 
 def advice(function: str) -> dict[str, Any]:

@@ -106,14 +106,19 @@ def _table(
 def _scale(at: Workshop, name: str, key: str) -> None:
     """A table with provisioned capacity, and scaling policies that adjust it."""
     _table(at, name, key, provisioned=True)
+    adjust(at, name, 5, 5)
+
+
+def adjust(at: Workshop, table: str, read: int, write: int) -> None:
+    """Have scaling policies adjust the table's capacity, from `read` and `write` units up."""
     scaling = api(at.account, "application-autoscaling")
-    for kind in ("Read", "Write"):
+    for kind, least in (("Read", read), ("Write", write)):
         what: Json = {
             "ServiceNamespace": "dynamodb",
-            "ResourceId": f"table/{name}",
+            "ResourceId": f"table/{table}",
             "ScalableDimension": f"dynamodb:table:{kind}CapacityUnits",
         }
-        scaling.register_scalable_target(**what, MinCapacity=5, MaxCapacity=100)
+        scaling.register_scalable_target(**what, MinCapacity=least, MaxCapacity=100)
         metric = {"PredefinedMetricType": f"DynamoDB{kind}CapacityUtilization"}
         scaling.put_scaling_policy(
             **what,

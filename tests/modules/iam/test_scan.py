@@ -2,24 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import boto3
-import botocore.client
 import polars as pl
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from moto.iam.models import iam_backends
 from polars.testing import assert_frame_equal
 
-from stratum_pipeline.kernel.collect import Account, collect
-from stratum_pipeline.kernel.evaluate import Verdicts, evaluate
+from stratum_pipeline.kernel.collect import Account
+from stratum_pipeline.kernel.evaluate import evaluate
 from stratum_pipeline.modules.iam import MODULE
 from stratum_pipeline.modules.iam.inventory import (
     AccessAnalysis,
@@ -37,144 +31,20 @@ from stratum_pipeline.modules.iam.inventory import (
     TrustAnchors,
     Users,
     report,
-    services,
 )
 from stratum_pipeline.modules.iam.inventory.details import canonical
 
 from ...conftest import SCANNED_AT
+from .conftest import DETAILS, ME, ROOT, again, calls, frames, scan, told
 from .samples import (
     ADMINISTRATOR,
     EC2,
     GITHUB,
-    READ_ONLY,
-    READS,
     allow,
     document,
     trusting,
     trusting_tokens,
 )
-
-REAL = botocore.client.BaseClient._make_api_call
-ME = "arn:aws:iam::123456789012"
-DETAILS = "iam:GetAccountAuthorizationDetails"
-
-
-def frames(account: Account) -> dict[Any, pl.DataFrame]:
-    return collect(account, MODULE.collectors, ["eu-west-1", "us-east-1"])
-
-
-def scan(account: Account) -> Verdicts:
-    found = frames(account)
-    return evaluate("iam", MODULE.rules, found, account.coverage(), SCANNED_AT)
-
-
-def again(account: Account) -> Account:
-    """The same account at its next scan."""
-    return Account(account.session, account.account_id, account.operations)
-
-
-def told(rows: pl.DataFrame, arn: str) -> list[str]:
-    return sorted(rows.filter(pl.col("resource_arn") == f"{ME}:{arn}")["rule_id"])
-
-
-def calls(account: Account) -> dict[str, int]:
-    return dict(account.coverage().group_by("operation").agg(pl.col("calls").sum()).rows())
-
-
-@pytest.fixture(autouse=True)
-def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds slept, of which none pass."""
-    seconds: list[float] = []
-    for module in (report, services):
-        monkeypatch.setattr(module, "sleep", seconds.append)
-    return seconds
-
-
-ROOT = {
-    "user": "<root_account>",
-    "arn": f"{ME}:root",
-    "user_creation_time": "2020-01-01T00:00:00+00:00",
-    "password_enabled": "not_supported",
-    "password_last_used": "no_information",
-}
-
-
-def with_root(real: Callable[[], dict], params: dict) -> dict:
-    """moto leaves the root user out of the report."""
-    body = real()
-    head, *rows = body["Content"].decode().splitlines()
-    root = ",".join(ROOT.get(column, "N/A") for column in head.split(","))
-    return body | {"Content": "\n".join([head, root, *rows]).encode()}
-
-
-def member_account(real: Callable[[], dict], params: dict) -> dict:
-    code = "AccountNotManagementOrDelegatedAdministratorException"
-    raise ClientError({"Error": {"Code": code}}, "ListOrganizationsFeatures")
-
-
-@pytest.fixture(autouse=True)
-def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[..., dict]], None]:
-    """answer("GetAccountSummary", lambda real, params: {...}): what moto can't say."""
-    said: dict[str, Callable[..., dict]] = {
-        "GetCredentialReport": with_root,
-        "ListAnalyzers": lambda real, params: {"analyzers": []},
-        "ListOrganizationsFeatures": member_account,
-        "ListTrustAnchors": lambda real, params: {"trustAnchors": []},
-    }
-
-    def call(client, operation: str, params: dict):
-        real = lambda: REAL(client, operation, params)  # noqa: E731
-        return said[operation](real, params) if operation in said else real()
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    return said.__setitem__
-
-
-@pytest.fixture
-def paged(answer) -> Callable[[int], None]:
-    """paged(n): details come n to a page, of their four lists each in turn, as AWS does."""
-
-    def turn(real: Callable[[], dict], params: dict) -> dict:
-        kinds = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
-        body = real()
-        whole = [(kind, item) for kind in kinds for item in body.pop(kind, ())]
-        start = int(params.get("Marker", 0))
-        more = start + size[-1] < len(whole)
-        for kind in kinds:
-            body[kind] = [item for k, item in whole[start : start + size[-1]] if k == kind]
-        return body | {"IsTruncated": more} | ({"Marker": str(start + size[-1])} if more else {})
-
-    size = [1000]
-    answer("GetAccountAuthorizationDetails", turn)
-    return size.append
-
-
-@pytest.fixture
-def estate(account: Account) -> Any:
-    """Users amy (all wrong) and ben (nothing), roles web, ci and open, a policy and its user."""
-    iam = boto3.client("iam")
-    iam.create_user(UserName="amy")
-    iam.create_login_profile(UserName="amy", Password="Tr0ub4dor&3-horse")
-    iam.create_access_key(UserName="amy")
-    for name in ("lists", "reads"):
-        iam.create_policy(PolicyName=name, PolicyDocument=READS)
-        iam.attach_user_policy(UserName="amy", PolicyArn=f"{ME}:policy/{name}")
-    iam.put_user_policy(UserName="amy", PolicyName="own", PolicyDocument=document(allow("s3:*")))
-    for name in ("night", "staff"):
-        iam.create_group(GroupName=name)
-        iam.add_user_to_group(GroupName=name, UserName="amy")
-    iam.create_user(UserName="ben")
-    iam.create_role(RoleName="web", AssumeRolePolicyDocument=document(EC2))
-    iam.put_role_policy(RoleName="web", PolicyName="all", PolicyDocument=document(allow()))
-    iam.create_instance_profile(InstanceProfileName="web")
-    iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
-    iam.create_role(RoleName="ci", AssumeRolePolicyDocument=document(trusting_tokens(GITHUB)))
-    iam.create_role(RoleName="open", AssumeRolePolicyDocument=document(trusting("*")))
-    policy = iam.create_policy(PolicyName="all", PolicyDocument=document(allow()))["Policy"]
-    iam.create_policy(PolicyName="spare", PolicyDocument=document(allow()))
-    iam.attach_role_policy(RoleName="open", PolicyArn=policy["Arn"])
-    return iam
-
 
 AMY = ["iam.user.direct_policy", "iam.user.mfa", "iam.user.setup_key"]
 
@@ -606,229 +476,3 @@ def test_certificates_and_providers(account: Account, answer):
     assert told(found.fails, "server-certificate/shop") == ["iam.server_certificate.expiring"]
     assert told(found.fails, "saml-provider/idp") == []
     assert told(found.fails, "server-certificate/web") == []
-
-
-def used(namespace: str, *when: datetime) -> dict[str, Any]:
-    found: dict[str, Any] = {"ServiceName": namespace, "ServiceNamespace": namespace}
-    return found | ({"LastAuthenticated": when[0]} if when else {})
-
-
-@pytest.fixture
-def last_used(answer) -> dict[str, list[dict[str, Any]]]:
-    """By ARN, what GetServiceLastAccessedDetails says; each job is in progress at first."""
-    seen: dict[str, list[dict[str, Any]]] = {}
-    asked: set[str] = set()
-
-    def tell(real: Callable[[], dict], params: dict) -> dict:
-        if params["JobId"] not in asked:
-            asked.add(params["JobId"])
-            return {"JobStatus": "IN_PROGRESS"}
-        return {"JobStatus": "COMPLETED", "ServicesLastAccessed": seen[params["JobId"]]}
-
-    answer("GenerateServiceLastAccessedDetails", lambda real, params: {"JobId": params["Arn"]})
-    answer("GetServiceLastAccessedDetails", tell)
-    return seen
-
-
-def test_the_use_of_models_is_asked_of_whom_policies_name_them_for(
-    account: Account, estate: Any, last_used, waited
-):
-    bedrock = document(allow("bedrock:InvokeModel"))
-    long_ago, lately = SCANNED_AT - timedelta(days=200), SCANNED_AT - timedelta(days=2)
-    estate.put_group_policy(GroupName="staff", PolicyName="ai", PolicyDocument=bedrock)
-    made = estate.create_policy(PolicyName="learn", PolicyDocument=document(allow("sagemaker:*")))
-    estate.attach_role_policy(RoleName="web", PolicyArn=made["Policy"]["Arn"])
-    estate.put_role_policy(RoleName="ci", PolicyName="ai", PolicyDocument=bedrock)
-    last_used |= {
-        f"{ME}:user/amy": [used("s3", lately), used("bedrock")],
-        f"{ME}:role/web": [used("sagemaker", long_ago), used("bedrock", long_ago)],
-        f"{ME}:role/ci": [used("bedrock", lately)],
-    }
-    tables = frames(account)
-    assert dict(tables[Roles].select("name", "service_use").rows()) == {
-        "ci": [{"service": "bedrock", "last_used": lately}],
-        "open": [],
-        "web": [{"service": "sagemaker", "last_used": long_ago}],
-    }
-    assert calls(account)["iam:GenerateServiceLastAccessedDetails"] == 3
-    found = evaluate("iam", MODULE.rules, tables, account.coverage(), SCANNED_AT)
-    assert "iam.user.service_unused" in told(found.fails, "user/amy")
-    assert "iam.role.service_unused" in told(found.fails, "role/web")
-    assert "iam.role.service_unused" not in told(found.fails, "role/ci")
-
-
-@pytest.mark.parametrize(
-    "operation", ["GenerateServiceLastAccessedDetails", "GetServiceLastAccessedDetails"]
-)
-def test_a_refused_use_is_unknown(account, estate, last_used, refuse, operation):
-    estate.put_role_policy(
-        RoleName="ci", PolicyName="ai", PolicyDocument=document(allow("bedrock:InvokeModel"))
-    )
-    last_used[f"{ME}:role/ci"] = [used("bedrock")]
-    refuse(operation, "AccessDenied")
-    found = scan(account)
-    assert told(found.unknowns, "role/ci") == ["iam.role.service_unused"]
-    assert told(found.unknowns, "role/web") == []
-    assert found.gaps["operation"].to_list() == [f"iam:{operation}"]
-
-
-def test_who_may_use_models_is_unknown_where_policies_were_not_listed(account, estate, refuse):
-    refuse(
-        "GetAccountAuthorizationDetails",
-        "AccessDenied",
-        lambda _, params: params["Filter"] == ["LocalManagedPolicy"],
-    )
-    found = scan(account)
-    assert "iam.role.service_unused" in told(found.unknowns, "role/web")
-    assert "iam.user.service_unused" in told(found.unknowns, "user/amy")
-
-
-def analyzer(region: str, kind: str = "ACCOUNT", status: str = "ACTIVE") -> dict[str, Any]:
-    arn = f"arn:aws:access-analyzer:{region}:123456789012:analyzer/{kind.lower()}"
-    made = {"name": kind.lower(), "type": kind, "status": status, "createdAt": SCANNED_AT}
-    return {"arn": arn, **made}
-
-
-def test_analyzers_region_by_region(account: Account, answer):
-    """From the service's own shapes: a wrong field name in an answer would not pass here."""
-    for operation in ("ListAnalyzers", "ListTrustAnchors"):
-        answer(operation, lambda real, params: real())
-    there = {
-        "eu-west-1": [analyzer("eu-west-1"), analyzer("eu-west-1", "ACCOUNT_UNUSED_ACCESS")],
-        "us-east-1": [analyzer("us-east-1", status="DISABLED")],
-    }
-    with ExitStack() as stubs:
-        for region, analyzers in there.items():
-            for service, operation, said in (
-                ("accessanalyzer", "list_analyzers", {"analyzers": analyzers}),
-                ("rolesanywhere", "list_trust_anchors", {"trustAnchors": []}),
-            ):
-                stub = stubs.enter_context(Stubber(account.client(service, region)))
-                stub.add_response(operation, said)
-                if service == "accessanalyzer":
-                    finding = {
-                        "id": "1",
-                        "condition": {},
-                        "createdAt": SCANNED_AT,
-                        "analyzedAt": SCANNED_AT,
-                        "updatedAt": SCANNED_AT,
-                        "status": "ACTIVE",
-                        "resourceType": "AWS::S3::Bucket",
-                        "resourceOwnerAccount": "123456789012",
-                    }
-                    findings = [finding] if region == "eu-west-1" else []
-                    stub.add_response(
-                        "list_findings",
-                        {"findings": findings},
-                        {
-                            "analyzerArn": analyzers[0]["arn"],
-                            "filter": {"status": {"eq": ["ACTIVE"]}},
-                        },
-                    )
-        regional = [c for c in MODULE.collectors if c.table.regional]
-        tables = collect(account, regional, ["eu-west-1", "us-east-1"])
-    assert dict(tables[AccessAnalysis].select("region", "external_analyzers").rows()) == {
-        "eu-west-1": 1,
-        "us-east-1": 0,
-    }
-    found = evaluate("iam", MODULE.rules, tables, account.coverage(), SCANNED_AT)
-    off = found.fails.filter(rule_id="iam.access_analyzer.off")
-    assert off["region"].to_list() == ["us-east-1"]
-    reported = found.fails.filter(rule_id="iam.access_analyzer.findings")
-    assert reported["resource_arn"].to_list() == [analyzer("eu-west-1")["arn"]]
-
-
-def test_a_refused_analyzer_list_is_unknown_in_its_region(account: Account, refuse):
-    refuse("ListAnalyzers", "AccessDeniedException", lambda region, _: region == "us-east-1")
-    found = scan(account)
-    (lost,) = found.unknowns.filter(rule_id="iam.access_analyzer.off").to_dicts()
-    assert lost["region"] == "us-east-1"
-    assert lost["because"] == "accessanalyzer:ListAnalyzers denied (AccessDeniedException)"
-    assert found.fails.filter(rule_id="iam.access_analyzer.off")["region"].to_list() == [
-        "eu-west-1"
-    ]
-
-
-def anchor(name: str, **data: str) -> dict[str, Any]:
-    arn = f"arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/{name}"
-    source = {"sourceType": "AWS_ACM_PCA", "sourceData": data}
-    made = {"trustAnchorArn": arn, "trustAnchorId": name, "name": name, "enabled": True}
-    return {**made, "source": source}
-
-
-def certificate() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ca")])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(SCANNED_AT)
-        .not_valid_after(SCANNED_AT + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def test_trust_anchors_and_profiles(account: Account, answer):
-    pca = "arn:aws:acm-pca:eu-west-1:123456789012:certificate-authority/"
-    anchors = [
-        anchor("new", acmPcaArn=pca + "ML_DSA_65"),
-        anchor("old", acmPcaArn=pca + "RSA_2048"),
-        anchor("own", x509CertificateData=certificate()),
-    ]
-    profile = {"enabled": True, "roleArns": [f"{ME}:role/edge"]}
-    profiles = [
-        profile
-        | {
-            "profileArn": f"arn:aws:rolesanywhere:eu-west-1:1:profile/{n}",
-            "profileId": n,
-            "name": n,
-        }
-        | limits
-        for n, limits in (
-            ("wide", {"managedPolicyArns": []}),
-            ("inline", {"sessionPolicy": "{}"}),
-            ("managed", {"managedPolicyArns": [READ_ONLY]}),
-        )
-    ]
-    asked: list[str] = []
-
-    def describe(real: Callable[[], dict], params: dict) -> dict:
-        asked.append(params["CertificateAuthorityArn"])
-        algorithm = params["CertificateAuthorityArn"].rpartition("/")[2]
-        configured = {"KeyAlgorithm": algorithm}
-        return {"CertificateAuthority": {"CertificateAuthorityConfiguration": configured}}
-
-    answer("ListTrustAnchors", lambda real, params: {"trustAnchors": anchors})
-    answer("ListProfiles", lambda real, params: {"profiles": profiles})
-    answer("DescribeCertificateAuthority", describe)
-    tables = collect(account, MODULE.collectors, ["eu-west-1"])
-    assert dict(tables[TrustAnchors].select("name", "post_quantum").rows()) == {
-        "new": True,
-        "old": False,
-        "own": False,
-    }
-    assert len(asked) == 2
-    found = evaluate("iam", MODULE.rules, tables, account.coverage(), SCANNED_AT)
-    wide = found.fails.filter(rule_id="iam.anywhere_profile.unrestricted")
-    assert wide["resource_arn"].to_list() == [profiles[0]["profileArn"]]
-    assert wide["related"].to_list() == [[f"{ME}:role/edge"]]
-    assert tables[AnywhereProfiles].height == 3
-
-
-def test_a_refused_authority_is_unknown(account: Account, answer, refuse):
-    anchors = [anchor("new", acmPcaArn="arn:aws:acm-pca:eu-west-1:1:certificate-authority/1")]
-    answer("ListTrustAnchors", lambda real, params: {"trustAnchors": anchors})
-    refuse("DescribeCertificateAuthority", "AccessDenied")
-    refuse("ListProfiles", "AccessDeniedException")
-    found = evaluate(
-        "iam",
-        MODULE.rules,
-        collect(account, MODULE.collectors, ["eu-west-1"]),
-        account.coverage(),
-        SCANNED_AT,
-    )
-    (lost,) = found.unknowns.filter(rule_id="iam.trust_anchor.quantum").to_dicts()
-    assert lost["because"] == "acm-pca:DescribeCertificateAuthority denied (AccessDenied)"
-    gap = next(g for g in found.gaps.to_dicts() if g["operation"] == "rolesanywhere:ListProfiles")
-    assert gap["rules"] == ["iam.anywhere_profile.unrestricted"]
-    assert gap["unlisted"]

@@ -1,9 +1,7 @@
 """S3 end to end against moto: what AWS refuses comes out unknown, with the reason."""
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import boto3
 import botocore.client
@@ -12,113 +10,17 @@ import pytest
 from moto.s3.models import s3_backends
 from polars.testing import assert_frame_equal
 
-from stratum_pipeline.kernel.collect import Account, collect
-from stratum_pipeline.kernel.evaluate import Verdicts, evaluate
+from stratum_pipeline.kernel.collect import collect
 from stratum_pipeline.modules.s3 import MODULE
 from stratum_pipeline.modules.s3.inventory import (
-    SETTINGS,
-    AccessPoints,
     Buckets,
-    MultiRegionAccessPoints,
-    ReservedNames,
 )
 from stratum_pipeline.modules.s3.inventory import (
     account as settings,
 )
 
-from ...conftest import SCANNED_AT
-from .samples import ANYONE, NO_HTTP, STRANGER, TO_ACCESS_POINTS, policy
-
-ACLS = {"public_acl", "object_acls", "public_access_block", "foreign_acl", "acls_enabled"}
-ALL_ON = dict.fromkeys(SETTINGS.values(), True)
-ACCOUNT_ARN = "arn:aws:s3::123456789012:setting/public-access-block"
-
-
-def scan(account: Account) -> Verdicts:
-    frames = collect(account, MODULE.collectors, ["eu-west-1", "us-east-1"])
-    return evaluate("s3", MODULE.rules, frames, account.coverage(), SCANNED_AT)
-
-
-def again(account: Account) -> Account:
-    """The same account at its next scan."""
-    return Account(account.session, account.account_id, account.operations)
-
-
-def told(frame: pl.DataFrame, rule: str) -> list[str]:
-    """Names of the buckets for which `frame` (fails or unknowns) has a row of `rule`."""
-    rows = frame.filter(pl.col("rule_id") == f"s3.bucket.{rule}")
-    return [arn.rpartition(":")[2] for arn in rows["resource_arn"]]
-
-
-def calls(account: Account) -> dict[str, int]:
-    return dict(account.coverage().group_by("operation").agg(pl.col("calls").sum()).rows())
-
-
-@pytest.fixture
-def buckets(account: Account) -> None:
-    """`bare` in us-east-1 has nothing on; `kept` in eu-west-1 has all, and logs to `logbook`."""
-    east, west = (boto3.client("s3", region_name=r) for r in ("us-east-1", "eu-west-1"))
-    east.create_bucket(Bucket="bare", ACL="public-read")
-    east.put_bucket_policy(Bucket="bare", Policy=policy(ANYONE))
-    for name in ("kept", "logbook"):
-        west.create_bucket(
-            Bucket=name,
-            CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
-            ObjectOwnership="BucketOwnerEnforced",
-        )
-        west.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=ALL_ON)
-    west.put_bucket_policy(Bucket="kept", Policy=policy(NO_HTTP))
-    west.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
-    key = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
-    west.put_bucket_encryption(Bucket="kept", ServerSideEncryptionConfiguration={"Rules": [key]})
-    deliver = {
-        "Effect": "Allow",
-        "Principal": {"Service": "logging.s3.amazonaws.com"},
-        "Action": "s3:PutObject",
-        "Resource": "arn:aws:s3:::logbook/*",
-    }
-    west.put_bucket_policy(Bucket="logbook", Policy=policy(deliver))
-    west.put_bucket_logging(
-        Bucket="kept",
-        BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": "logbook", "TargetPrefix": ""}},
-    )
-
-
-@pytest.fixture
-def paged(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """paged(n): buckets are listed as AWS does, n to a page and with their regions."""
-    real = botocore.client.BaseClient._make_api_call
-
-    def call(client, operation: str, params: dict):
-        if operation != "ListBuckets":
-            return real(client, operation, params)
-        assert client.meta.region_name == "us-east-1"  # creation dates are true only there
-        found = real(client, operation, {})["Buckets"]
-        for bucket in found:
-            where = real(client, "GetBucketLocation", {"Bucket": bucket["Name"]})
-            bucket["BucketRegion"] = where.get("LocationConstraint") or "us-east-1"
-        start, size = int(params.get("ContinuationToken", 0)), params["MaxBuckets"]
-        more = {"ContinuationToken": str(start + size)} if start + size < len(found) else {}
-        return {"Buckets": found[start : start + size], **more}
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    return lambda size: monkeypatch.setitem(settings.PAGES, "PaginationConfig", {"PageSize": size})
-
-
-@pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What AWS answers in moto's stead, by operation: a body, or a function of its parameters."""
-    real = botocore.client.BaseClient._make_api_call
-    said: dict[str, Any] = {}
-
-    def call(client, operation: str, params: dict):
-        answer = said.get(operation)
-        if answer is None:
-            return real(client, operation, params)
-        return answer(client.meta.region_name, params) if callable(answer) else answer
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    return said
+from .conftest import ACCOUNT_ARN, ACLS, ALL_ON, again, calls, scan, told
+from .samples import STRANGER
 
 
 def test_facts_become_verdicts(account, buckets):
@@ -483,157 +385,3 @@ def test_an_unchanged_estate_gives_equal_frames(account, buckets):
     second = collect(again(account), MODULE.collectors, ["us-east-1"])
     for table in first:
         assert_frame_equal(first[table], second[table])
-
-
-# --- reserved names ------------------------------------------------------------------
-
-
-GLUE = "aws-glue-assets-123456789012-eu-west-1"
-
-
-def names(account: Account) -> dict[str, list[str | None]]:
-    frame = collect(account, MODULE.collectors, ["us-east-1", "eu-west-1"])[ReservedNames]
-    return dict(frame.select("region", "taken").rows())
-
-
-def test_a_name_that_another_account_took(account, buckets, refuse):
-    """S3 refuses whoever asks about a bucket that is not theirs, and tells that others are free."""
-    refuse("GetBucketLocation", "AccessDenied", lambda _, params: params["Bucket"] == GLUE)
-    assert names(account) == {"us-east-1": [], "eu-west-1": [GLUE]}
-    found = scan(again(account))
-    (fail,) = found.fails.filter(pl.col("rule_id") == "s3.region.reserved_names").to_dicts()
-    assert (fail["region"], found.gaps.height) == ("eu-west-1", 0)
-
-
-def test_a_reserved_name_of_our_own_is_not_taken(account, buckets):
-    boto3.client("s3", region_name="us-east-1").create_bucket(
-        Bucket="sagemaker-us-east-1-123456789012"
-    )
-    assert names(account) == {"us-east-1": [], "eu-west-1": []}
-
-
-def test_a_refusal_that_falls_on_us_says_nothing_of_others(account, buckets, refuse):
-    refuse("GetBucketLocation", "AccessDenied", lambda _, params: params["Bucket"] != "logbook")
-    unknown = [None] * len(settings.RESERVED)
-    assert names(account) == {"us-east-1": unknown, "eu-west-1": unknown}
-    found = scan(again(account))
-    assert "s3.region.reserved_names" not in set(found.fails["rule_id"])
-    asked = found.unknowns.filter(pl.col("rule_id") == "s3.region.reserved_names")
-    assert set(asked["because"]) == {"s3:GetBucketLocation denied (AccessDenied)"}
-
-
-def test_a_refusal_in_an_account_without_buckets_is_unknown(account, refuse):
-    refuse("GetBucketLocation", "AccessDenied")
-    assert names(account)["us-east-1"] == [None] * len(settings.RESERVED)
-
-
-def test_a_throttled_question_is_unknown(account, buckets, refuse):
-    refuse("GetBucketLocation", "SlowDown", lambda _, params: params["Bucket"] == GLUE)
-    assert names(account) == {"us-east-1": [], "eu-west-1": [None]}
-
-
-# --- access points -------------------------------------------------------------------
-
-
-def point(region: str, name: str, origin: str = "Internet") -> dict[str, Any]:
-    return {
-        "Name": name,
-        "NetworkOrigin": origin,
-        "Bucket": "kept",
-        "BucketAccountId": "123456789012",
-        "AccessPointArn": f"arn:aws:s3:{region}:123456789012:accesspoint/{name}",
-        "Alias": f"{name}-x1-s3alias",
-    }
-
-
-@pytest.fixture
-def points(account, buckets, answers) -> None:
-    """In each region two access points, a page each, one open and one of a VPC; and a wide one."""
-    boto3.client("s3", region_name="eu-west-1").put_bucket_policy(
-        Bucket="kept", Policy=policy(NO_HTTP, TO_ACCESS_POINTS)
-    )
-    boto3.client("s3", region_name="eu-west-1").delete_public_access_block(Bucket="kept")
-
-    def listed(region: str, params: dict) -> dict[str, Any]:
-        if "NextToken" in params:
-            return {"AccessPointList": [point(region, "inside", "VPC")]}
-        return {"AccessPointList": [point(region, "open")], "NextToken": "2"}
-
-    def listed_wide(region: str, params: dict) -> dict[str, Any]:
-        assert region == "us-west-2"
-        one = {
-            "Name": "wide",
-            "Alias": "abc.mrap",
-            "CreatedAt": datetime(2026, 1, 1, tzinfo=UTC),
-            "PublicAccessBlock": dict.fromkeys(SETTINGS.values(), False),
-            "Status": "READY",
-            "Regions": [{"Bucket": "kept", "Region": "eu-west-1"}],
-        }
-        return {"AccessPoints": [one]}
-
-    answers["ListAccessPoints"] = listed
-    answers["GetAccessPoint"] = {
-        "PublicAccessBlockConfiguration": dict.fromkeys(SETTINGS.values(), False)
-    }
-    answers["GetAccessPointPolicy"] = {"Policy": policy(ANYONE)}
-    answers["ListMultiRegionAccessPoints"] = listed_wide
-    answers["GetMultiRegionAccessPointPolicy"] = {
-        "Policy": {"Established": {"Policy": policy(ANYONE)}, "Proposed": {"Policy": "x"}}
-    }
-
-
-WIDE = "arn:aws:s3::123456789012:accesspoint/abc.mrap"
-
-
-def test_access_points_of_every_region_and_page(account, points):
-    found = scan(account)
-    public = found.fails.filter(pl.col("rule_id") == "s3.access_point.public_policy")
-    assert public.select("region", "resource_arn", "related").rows() == [
-        (region, f"arn:aws:s3:{region}:123456789012:accesspoint/open", ["arn:aws:s3:::kept"])
-        for region in ("eu-west-1", "us-east-1")
-    ]
-    wide = found.fails.filter(pl.col("rule_id") == "s3.multi_region_access_point.public_policy")
-    assert wide.select("resource_arn", "related").rows() == [(WIDE, ["arn:aws:s3:::kept"])]
-    assert not {r for r in found.fails["rule_id"] if r.endswith("point.public_access_block")}
-    assert found.gaps.is_empty()
-
-
-def test_calls_per_access_point(account, points):
-    frames = collect(account, MODULE.collectors, ["eu-west-1", "us-east-1"])
-    assert (frames[AccessPoints].height, frames[MultiRegionAccessPoints].height) == (4, 1)
-    made = calls(account)
-    assert made["s3control:ListAccessPoints"] == 4
-    assert made["s3control:GetAccessPointPolicy"] == 4
-    assert made["s3control:GetAccessPoint"] == 2  # a VPC's need not be asked
-    assert made["s3control:GetMultiRegionAccessPointPolicy"] == 1
-
-
-@pytest.mark.parametrize(
-    ("operation", "rules"),
-    [
-        ("GetAccessPointPolicy", ("public_policy", "public_access_block", "outside_access")),
-        ("GetAccessPoint", ("public_policy", "public_access_block")),
-    ],
-)
-def test_a_refused_detail_of_an_access_point(account, points, refuse, operation, rules):
-    refuse(operation, "AccessDenied", lambda region, _: region == "us-east-1")
-    found = scan(account)
-    assert set(found.unknowns["rule_id"]) == {f"s3.access_point.{rule}" for rule in rules}
-    assert set(found.unknowns["region"]) == {"us-east-1"}
-    assert set(found.unknowns["because"]) == {f"s3control:{operation} denied (AccessDenied)"}
-
-
-def test_a_refused_policy_of_a_multi_region_access_point(account, points, refuse):
-    refuse("GetMultiRegionAccessPointPolicy", "AccessDenied")
-    found = scan(account)
-    assert set(found.unknowns["resource_arn"]) == {WIDE}
-
-
-@pytest.mark.parametrize("operation", ["ListAccessPoints", "ListMultiRegionAccessPoints"])
-def test_access_points_that_cannot_be_listed(account, points, refuse, operation):
-    refuse(operation, "AccessDenied")
-    found = scan(account)
-    table = AccessPoints if operation == "ListAccessPoints" else MultiRegionAccessPoints
-    blind = {rule.id for rule in MODULE.rules if rule.table is table}
-    assert set(found.gaps["rules"].explode(empty_as_null=True)) == blind
-    assert not blind & set(found.observed["rule_id"])
