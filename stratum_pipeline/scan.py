@@ -1,5 +1,6 @@
 """Scanning one account: the library's front door. No Dagster, no store, no settings."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 import boto3
 import polars as pl
 
-from .kernel.collect import Account, collect, enabled_regions
+from .kernel.collect import Account, Listings, collect, enabled_regions
 from .kernel.coverage import EVERYWHERE, GAPS, Coverage, Outcome
 from .kernel.evaluate import Verdicts, evaluate
 from .kernel.module import Module
@@ -80,9 +81,11 @@ def scan_account(
     `gaps`, never an exception: a scan of an account that refuses everything returns, and says so.
     """
     chosen = [module(name) for name in dict.fromkeys(modules)] if modules else MODULES
+    asked = Counter(operation for one in chosen for operation in one.operations)
+    listings = Listings(operation for operation, times in asked.items() if times > 1)
     readings: list[Reading] = []
     for one in chosen:
-        reading = read_module(session, account_id, one, regions)
+        reading = read_module(session, account_id, one, regions, listings)
         readings.append(reading)
         # Where they could not be told, each module asks, and has the gap among its own.
         if one.regional and not (reading.coverage["region"] == EVERYWHERE).any():
@@ -113,12 +116,16 @@ def read_module(
     account_id: str,
     module: Module,
     regions: Sequence[str] | None = None,
+    listings: Listings | None = None,
 ) -> Reading:
-    """What `module` can see of `account_id`; see `scan_account`."""
+    """What `module` can see of `account_id`; see `scan_account`.
+
+    listings: what other modules were told with the same credentials, so as not to ask again.
+    """
     started = datetime.now(UTC)
     home = session.region_name or HOME
     partition = session.get_partition_for_region(home)
-    account = Account(session, account_id, module.operations, partition)
+    account = Account(session, account_id, module.operations, partition, listings)
     if regions:
         asked = list(dict.fromkeys(regions))
     else:

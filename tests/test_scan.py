@@ -52,6 +52,34 @@ def test_all_modules_in_all_enabled_regions_unless_told_otherwise(session):
     assert regions["calls"].sum() == 2  # by the first module for all, and by config for itself
 
 
+def calls(result: Any, operation: str) -> list[int]:
+    return result.coverage.filter(Coverage.operation == operation)["calls"].to_list()
+
+
+def test_what_several_modules_need_is_asked_once(session):
+    ec2 = session.client("ec2")
+    image = ec2.register_image(Name="image")["ImageId"]
+    ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
+    modules, regions = ["compute", "networking", "ssm"], ["us-east-1"]
+    together = scan_account(session, ME, modules, regions)
+    assert sorted(calls(together, "ec2:DescribeInstances")) == [0, 0, 1]
+    for name in modules:
+        alone = scan_account(session, ME, [name], regions)
+        assert calls(alone, "ec2:DescribeInstances") == [1]
+        assert alone.fails.equals(
+            together.fails.filter(pl.col("rule_id").str.starts_with(f"{name}."))
+        )
+        for table, rows in alone.inventory.items():
+            assert rows.equals(together.inventory[table])
+
+
+def test_a_refusal_is_a_gap_of_every_module_that_asked(session, refuse):
+    refuse("DescribeInstances", "UnauthorizedOperation")
+    result = scan_account(session, ME, ["compute", "ssm"], ["us-east-1"])
+    blind = result.gaps.filter(pl.col("operation") == "ec2:DescribeInstances")
+    assert blind["module"].to_list() == ["compute", "ssm"]
+
+
 def test_a_module_or_region_named_twice_is_read_once(session):
     once = scan_account(session, ME, modules=["networking"], regions=["us-east-1"])
     twice = scan_account(session, ME, modules=["networking"] * 2, regions=["us-east-1"] * 2)

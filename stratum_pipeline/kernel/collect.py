@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -48,10 +49,26 @@ class Reply:
         return absent if value is None else value
 
 
+class Listings:
+    """Whole listings of one account that several modules need, by what was asked.
+
+    operations: those worth keeping ("ec2:DescribeInstances"); of others nothing is held.
+    """
+
+    def __init__(self, operations: Iterable[str] = ()) -> None:
+        self.operations = frozenset(operations)
+        self.known: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+
+    def keep(self, key: tuple[str, ...], operation: str, items: list[dict[str, Any]]) -> None:
+        if operation in self.operations:
+            self.known[key] = items
+
+
 class Account:
     """One AWS account seen through one session: shared clients, shared answers, coverage.
 
     operations: all that may be called ("s3:ListBuckets"); anything else is refused unsent.
+    listings: whole listings that others asked for with the same credentials; ours are added.
     Clients are shared by threads and never built per call: adaptive retry keeps its rate
     limiter on the client.
     """
@@ -62,9 +79,11 @@ class Account:
         account_id: str,
         operations: Iterable[str],
         partition: str = "aws",
+        listings: "Listings | None" = None,
     ) -> None:
         self.session, self.account_id, self.partition = session, account_id, partition
         self.operations = frozenset(operations)
+        self.listings = Listings() if listings is None else listings
         self._clients: dict[tuple[str, str], Any] = {}
         self._answers: dict[tuple[Any, ...], Future[list[dict[str, Any]] | None]] = {}
         self._calls: dict[tuple[str, str, str, str, str], int] = {}
@@ -167,40 +186,53 @@ class Api:
 
     def pages(self, operation: str, key: str, **params: Any) -> Iterator[dict[str, Any]]:
         """Items of a listing over all its pages; a failure part-way ends it, recorded."""
-        calls = 0
-        try:
-            for page in self._client().get_paginator(xform_name(operation)).paginate(**params):
-                calls += 1
-                yield from page.get(key, ())
-        except REFUSALS as error:
-            self.record(operation, *classify(error))
-        finally:
-            if calls:
-                self.record(operation, Outcome.OK, calls=calls)
+        with suppress(*REFUSALS):
+            yield from self._listing(operation, key, params)
 
     def all(self, operation: str, key: str, **params: Any) -> list[dict[str, Any]] | None:
         """A whole listing, or None where any page of it failed.
 
-        Asked once per scan, so that several tables may be filled from one listing.
+        Asked once per scan, so that several tables may be filled from one listing: nobody
+        may change what it holds.
         """
 
         def ask() -> list[dict[str, Any]] | None:
-            items: list[dict[str, Any]] = []
-            calls = 0
             try:
-                paginator = self._client().get_paginator(xform_name(operation))
-                for page in paginator.paginate(**params):
-                    calls += 1
-                    items += page.get(key, ())
-            except REFUSALS as error:
-                self.record(operation, *classify(error))
+                return list(self._listing(operation, key, params))
+            except REFUSALS:
                 return None
-            finally:
-                if calls:
-                    self.record(operation, Outcome.OK, calls=calls)
-            return items
 
-        return self.account.once((self.service, self.region, operation, key, repr(params)), ask)
+        return self.account.once(self._question(operation, key, params), ask)
+
+    def _question(self, operation: str, key: str, params: dict[str, Any]) -> tuple[str, ...]:
+        asked = {name: value for name, value in params.items() if name != "PaginationConfig"}
+        return (self.service, self.region, operation, key, repr(asked))
+
+    def _listing(
+        self, operation: str, key: str, params: dict[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        """Items over all pages, as another module was told them, or asked for; raises REFUSALS."""
+        question, listings = self._question(operation, key, params), self.account.listings
+        if question in listings.known:
+            self.record(operation, Outcome.OK, calls=0)
+            yield from listings.known[question]
+            return
+        items: list[dict[str, Any]] = []
+        calls = 0
+        try:
+            paginator = self._client().get_paginator(xform_name(operation))
+            for page in paginator.paginate(**params):
+                calls += 1
+                found = page.get(key, ())
+                items += found
+                yield from found
+        except REFUSALS as error:
+            self.record(operation, *classify(error))
+            raise
+        finally:
+            if calls:
+                self.record(operation, Outcome.OK, calls=calls)
+        listings.keep(question, f"{self.service}:{operation}", items)
 
     def each(self, describe: Callable[[Any], T], items: Iterable[Any]) -> Iterator[T]:
         """`describe` over `items`, several at once, in order; one that raises is left out."""

@@ -22,10 +22,20 @@ class Column:
 
     source: the AWS operation that fills it, as coverage records it ("s3:GetBucketPolicy").
     derived: computed by `Resource.derive` at evaluation; never collected, never stored.
+    volatile: moves by use or by the clock, without anybody changing anything; never drift.
     """
 
-    def __init__(self, dtype: Any, doc: str, *, source: str = "", derived: bool = False) -> None:
+    def __init__(
+        self,
+        dtype: Any,
+        doc: str,
+        *,
+        source: str = "",
+        derived: bool = False,
+        volatile: bool = False,
+    ) -> None:
         self.dtype, self.doc, self.source, self.derived = dtype, doc, source, derived
+        self.volatile = volatile
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

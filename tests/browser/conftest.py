@@ -1,10 +1,12 @@
-"""Each module has its servers, its browser and its copy of the data; a worker scans once."""
+"""Each module has its servers, its browser and its copy of the data; one worker scans for all."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
 from . import SECONDS, WIDE, Served, browsing, kept_here, scan_demonstration, serving
@@ -13,8 +15,15 @@ from . import SECONDS, WIDE, Served, browsing, kept_here, scan_demonstration, se
 @pytest.fixture(scope="session")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the scanned demonstration. Not to be written to."""
-    folder = tmp_path_factory.mktemp("demonstration")
-    scan_demonstration(folder)
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of all workers of this run
+    folder, done = shared / "demonstration", shared / "demonstration.done"
+    with FileLock(shared / "demonstration.lock"):
+        if not done.exists():
+            folder.mkdir()  # fails where another worker's scan did: once is enough
+            scan_demonstration(folder)
+            done.touch()
     return folder
 
 

@@ -33,7 +33,9 @@ def build_estate() -> None:
 
 
 @pytest.fixture
-def settings(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(
+    aws: None, nothing_there: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
     monkeypatch.setenv("DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS", "1")
@@ -43,6 +45,7 @@ def settings(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sett
         vault=str(tmp_path / "vault"),
         dagster_home=str(tmp_path / "dagster"),
         regions=(REGION,),
+        modules=("networking", "s3"),
     )
 
 

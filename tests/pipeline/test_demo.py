@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from stratum_pipeline import demo
 from stratum_pipeline.cli import app
+from stratum_pipeline.store.data import Data
+from stratum_pipeline.store.objects import open_store
 
 run = CliRunner().invoke
 SECRET_RULES = {
@@ -29,6 +31,9 @@ NEVER_PASS = {
     *("compute.launch_configuration.imdsv1", "compute.launch_configuration.public_ip"),
 }
 """Rules that pass nowhere in the demonstration, and why."""
+
+BOTH_SIDES = {"compute.instance.exposed_services", "networking.security_group.sensitive_ports"}
+"""An open group and what it lets the internet reach: each module says so without the other."""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,21 @@ def test_open_findings_are_the_planted_truth(scanned):
     assert planted - opened == set(), "planted but not found"
     assert opened - planted == set(), "found but not planted"
     assert len(opened) == len(found), "one root cause, two findings"
+
+
+def test_one_cause_is_told_of_one_resource(scanned):
+    *_, folder = scanned
+    data = Data(open_store(str(folder / "data")))
+    findings, details = data.read_queue("findings"), data.read_queue("details")
+    assert findings is not None
+    assert details is not None
+    told = (
+        findings.join(details, on="finding_id")
+        .group_by("account_id", "root_cause")
+        .agg("rule_id", "resource_arn")
+    )
+    twice = told.filter(pl.col("resource_arn").list.n_unique() > 1)["rule_id"].to_list()
+    assert [set(rules) for rules in twice] == [BOTH_SIDES]
 
 
 def test_gaps_are_the_planted_faults(scanned):

@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from stratum_pipeline.assets.deployment import Deployment
+from stratum_pipeline import registry
 from stratum_pipeline.kernel.coverage import Outcome
 from stratum_pipeline.modules import s3
 from stratum_pipeline.organization import Access, AccessError
@@ -56,7 +56,8 @@ def test_a_collector_that_raises_costs_only_its_rows(scan, monkeypatch, queue, p
         raise ZeroDivisionError
 
     monkeypatch.setattr(
-        "stratum_pipeline.assets.deployment.MODULES",
+        registry,
+        "MODULES",
         tuple(
             replace(
                 m,
@@ -64,7 +65,7 @@ def test_a_collector_that_raises_costs_only_its_rows(scan, monkeypatch, queue, p
                     replace(c, read=broken) if c is collector else c for c in m.collectors
                 ),
             )
-            for m in Deployment.of.__globals__["MODULES"]
+            for m in registry.MODULES
         ),
     )
     summary = scan()
@@ -138,7 +139,7 @@ def test_a_full_disk_says_so_and_loses_nothing(scan, monkeypatch, stratum, queue
 def test_unknown_accounts_and_modules_are_named(scan):
     with pytest.raises(RunError, match="999999999999"):
         scan(accounts=["999999999999"])
-    with pytest.raises(RunError, match=r"no module kinesis; there are iam"):
+    with pytest.raises(RunError, match=r"no module kinesis; there are networking"):
         scan(modules=["kinesis"])
 
 

@@ -144,6 +144,6 @@ def test_runs_are_in_dagster_with_what_they_covered(scan, stratum):
         metadata = latest.asset_materialization.metadata
         assert metadata["accounts"].value == 1
         assert "| account" in str(metadata["preview"].value)
-        done = instance.get_materialized_partitions(dg.AssetKey(["findings", "iam"]))
+        done = instance.get_materialized_partitions(dg.AssetKey(["findings", "networking"]))
         assert done == set(instance.get_dynamic_partitions("aws_account"))
     assert stratum.ledger.head() != Head()

@@ -21,12 +21,16 @@ class Prices(Resource, listed_by=INSTANCES):
     """One row per item in use whose price the Price List API told; others have the table's."""
 
     item = Column(pl.String, '"volume:gp3", "instance:m5.large:linux", ...', source=PRODUCTS)
-    usd = Column(pl.Float64, "A month: per GB, or for the whole thing.", source=PRODUCTS)
-    published = Column(pl.String, "Day that AWS published the list.", source=PRODUCTS)
+    usd = Column(
+        pl.Float64, "A month: per GB, or for the whole thing.", source=PRODUCTS, volatile=True
+    )
+    published = Column(
+        pl.String, "Day that AWS published the list.", source=PRODUCTS, volatile=True
+    )
 
 
-SERVICES_ON, INSTANCES_ON = "2025-06-01", "2026-01-19"
-"""Days as of which the tables hold: services' pricing pages; the Price List API, for EC2."""
+KNOWN = "November 2026"
+"""When the tables were compared with public copies of AWS's price lists; "?" was found in none."""
 
 SERVICES: dict[str, dict[str, float]] = {
     "us-east-1": {
@@ -72,49 +76,50 @@ SERVICES: dict[str, dict[str, float]] = {
         "volume:st1": 0.05,
         "volume:sc1": 0.0168,
         "volume:standard": 0.055,
-        "iops:gp3": 0.0055,
+        "iops:gp3": 0.0055,  # ?
         "iops:io1": 0.072,
-        "iops:io2": 0.072,
-        "throughput:gp3": 0.044,
+        "iops:io2": 0.072,  # ?
+        "throughput:gp3": 0.044,  # ?
         "snapshot:standard": 0.05,
-        "snapshot:archive": 0.0125,
+        "snapshot:archive": 0.0125,  # ?
         "address": 0.005 * HOURS,
         "nat_gateway": 0.048 * HOURS,
         "endpoint": 0.011 * HOURS,
         "load_balancer:application": 0.0252 * HOURS,
-        "load_balancer:network": 0.0252 * HOURS,
+        "load_balancer:network": 0.0252 * HOURS,  # ?
         "load_balancer:classic": 0.028 * HOURS,
         "s3:standard": 0.023,
-        "s3:standard_ia": 0.0125,
-        "logs": 0.03,
+        "s3:standard_ia": 0.0125,  # ?
+        "logs": 0.03,  # ?
         "dynamodb:read": 0.000147 * HOURS,
         "dynamodb:write": 0.000735 * HOURS,
-        "db_snapshot": 0.095,
-        "secret": 0.40,
+        "db_snapshot": 0.095,  # ?
+        "secret": 0.40,  # ?
     },
     "ap-southeast-2": {
         "volume:gp3": 0.096,
         "volume:gp2": 0.12,
         "volume:io1": 0.138,
-        "volume:io2": 0.138,
+        "volume:io2": 0.138,  # ?
         "volume:st1": 0.054,
         "volume:sc1": 0.018,
         "volume:standard": 0.08,
-        "iops:gp3": 0.006,
+        "iops:gp3": 0.006,  # ?
         "iops:io1": 0.072,
-        "iops:io2": 0.072,
-        "throughput:gp3": 0.048,
+        "iops:io2": 0.072,  # ?
+        "throughput:gp3": 0.048,  # ?
         "snapshot:standard": 0.055,
-        "address": 0.005 * HOURS,
+        "snapshot:archive": 0.01375,
+        "address": 0.005 * HOURS,  # ?
         "nat_gateway": 0.059 * HOURS,
-        "endpoint": 0.013 * HOURS,
+        "endpoint": 0.013 * HOURS,  # ?
         "load_balancer:application": 0.0252 * HOURS,
-        "load_balancer:network": 0.0252 * HOURS,
-        "load_balancer:classic": 0.028 * HOURS,
+        "load_balancer:network": 0.0252 * HOURS,  # ?
+        "load_balancer:classic": 0.028 * HOURS,  # ?
         "s3:standard": 0.025,
-        "s3:standard_ia": 0.0138,
-        "logs": 0.033,
-        "secret": 0.40,
+        "s3:standard_ia": 0.0138,  # ?
+        "logs": 0.033,  # ?
+        "secret": 0.40,  # ?
     },
 }
 SAME_AS = {"us-east-2": "us-east-1", "us-west-2": "us-east-1"}
@@ -174,11 +179,11 @@ DB_FAMILIES = {
     "db.m5": 0.171,
     "db.m6g": 0.152,
     "db.m6i": 0.171,
-    "db.r4": 0.24,
+    "db.r4": 0.24,  # ?
     "db.r5": 0.24,
     "db.r6g": 0.215,
-    "db.m3": 0.185,
-    "db.r3": 0.24,
+    "db.m3": 0.185,  # ?
+    "db.r3": 0.24,  # ?
     "db.r6i": 0.24,
     "db.m7g": 0.168,
     "db.r7g": 0.239,
@@ -221,11 +226,11 @@ def listed(region: str, item: str) -> tuple[float, str] | None:
     kind, *named = item.split(":")
     if kind not in ("instance", "db"):
         usd = SERVICES.get(base, {}).get(item)
-        return None if usd is None else (usd, _table(region, SERVICES_ON))
+        return None if usd is None else (usd, _table(region))
     if base != "us-east-1":
         return None
-    usd, day = _machine(kind, named)
-    return None if usd is None else (usd, _table(region, day))
+    usd = _machine(kind, named)
+    return None if usd is None else (usd, _table(region))
 
 
 def with_prices(
@@ -285,20 +290,20 @@ def _sources(*names: str) -> pl.Expr:
     return pl.when(told != "").then(told).otherwise(pl.lit("no list price known for this region"))
 
 
-def _table(region: str, day: str) -> str:
-    return f"Stratum price table, {region} list prices of {day}"
+def _table(region: str) -> str:
+    return f"Stratum price table, {region} list prices as known in {KNOWN}"
 
 
-def _machine(kind: str, named: list[str]) -> tuple[float | None, str]:
+def _machine(kind: str, named: list[str]) -> float | None:
     family, _, size = named[0].rpartition(".")
     factor = SIZES.get(size)
     if kind == "instance":
-        hour, day = FAMILIES.get(family), INSTANCES_ON
+        hour = FAMILIES.get(family)
         if named[1] != "linux":
             hour = None
     else:
-        hour, day = DB_FAMILIES.get(family), SERVICES_ON
+        hour = DB_FAMILIES.get(family)
         if named[1] not in ("mysql", "mariadb"):
             hour = None
         factor = None if factor is None else factor * (2 if named[2] == "multi" else 1)
-    return (None if hour is None or factor is None else hour * factor * HOURS), day
+    return None if hour is None or factor is None else hour * factor * HOURS

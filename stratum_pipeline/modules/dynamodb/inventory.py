@@ -34,7 +34,10 @@ class Tables(Resource, listed_by=TABLES):
     deletion_protection = Column(pl.Boolean, "DeletionProtectionEnabled.", source=TABLE)
     point_in_time_recovery = Column(pl.Boolean, "Whether it is enabled.", source=BACKUPS)
     last_backup = Column(
-        TIMESTAMP, "Last recovery point made by AWS Backup; NEVER if none.", source=PROTECTED
+        TIMESTAMP,
+        "Last recovery point made by AWS Backup; NEVER if none.",
+        source=PROTECTED,
+        volatile=True,
     )
     key_arn = Column(
         pl.String, 'KMS key; "" where it is one that AWS owns, outside the account.', source=TABLE

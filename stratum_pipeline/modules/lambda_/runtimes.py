@@ -1,7 +1,9 @@
 """Until when AWS patches each managed runtime.
 
-As of November 2026, from "Lambda runtimes" in the AWS Lambda Developer Guide
-(docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). AWS may move a date that lies ahead.
+Days of "Lambda runtimes" in the AWS Lambda Developer Guide
+(docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html) as cfn-lint 1.58.0 of October 2026
+quotes them; it lacks java*.al2023, of which two public copies of August and September 2026 tell.
+AWS may move a date that lies ahead.
 """
 
 from datetime import UTC, datetime
@@ -55,8 +57,11 @@ RUNTIMES = {
         "python3.12": "2028-10-31",
         "dotnet10": "2028-11-14",
         "ruby4.0": "2029-03-31",
+        "java11.al2023": "2029-06-30",
+        "java17.al2023": "2029-06-30",
         "java21": "2029-06-30",
         "java25": "2029-06-30",
+        "java8.al2023": "2029-06-30",
         "provided.al2023": "2029-06-30",
         "python3.13": "2029-06-30",
         "python3.14": "2029-06-30",

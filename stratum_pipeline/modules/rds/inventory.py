@@ -99,7 +99,10 @@ class Instances(Resource, listed_by=INSTANCES):
         source=MAJORS,
     )
     last_backup = Column(
-        TIMESTAMP, "Latest backup by AWS Backup; NEVER if there is none.", source=PROTECTED
+        TIMESTAMP,
+        "Latest backup by AWS Backup; NEVER if there is none.",
+        source=PROTECTED,
+        volatile=True,
     )
     tls_parameter = Column(
         pl.String,
@@ -183,7 +186,7 @@ class Clusters(Resource, listed_by=CLUSTERS):
     engine_status = Column(pl.String, "As of Instances.", source=VERSIONS)
     exportable_logs = Column(pl.List(pl.String), "As of Instances.", source=VERSIONS)
     support_ends = Column(TIMESTAMP, "As of Instances.", source=MAJORS)
-    last_backup = Column(TIMESTAMP, "As of Instances.", source=PROTECTED)
+    last_backup = Column(TIMESTAMP, "As of Instances.", source=PROTECTED, volatile=True)
     tls_parameter = Column(pl.String, "As of Instances.", source=CLUSTERS)
     parameter_group = Column(pl.String, "Its DB cluster parameter group.", source=CLUSTERS)
     tls_value = Column(

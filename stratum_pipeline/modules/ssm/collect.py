@@ -235,11 +235,14 @@ def _associations(ssm: Api) -> Items:
 
 
 def _running(ssm: Api) -> Items:
-    running = [{"Name": "instance-state-name", "Values": ["running"]}]
-    found = ssm.on(service="ec2").all(
-        "DescribeInstances", "Reservations", Filters=running, PaginationConfig=EC2_PAGE
-    )
-    return None if found is None else [i for reservation in found for i in reservation["Instances"]]
+    ec2 = ssm.on(service="ec2")
+    found = ec2.all("DescribeInstances", "Reservations", PaginationConfig=EC2_PAGE)
+    return found and [
+        instance
+        for reservation in found
+        for instance in reservation["Instances"]
+        if instance["State"]["Name"] == "running"
+    ]
 
 
 def _count(items: Items, test: Callable[[Row], bool]) -> int | None:

@@ -7,8 +7,10 @@ import polars as pl
 
 from stratum_pipeline.kernel.table import NEVER, TIMESTAMP
 
-# End of free public security updates by the makers' own pages; where updates can be bought for
-# longer (ESM, ELS, ESU, LTSS), this is the day they cost extra. Checked November 2026.
+# End of free public security updates; where updates can be bought for longer (ESM, ELS, ESU,
+# LTSS), this is the day they cost extra. Debian's and Ubuntu's as in Debian's distro-info-data
+# 0.58, Amazon Linux 2's as AWS announced it, the others' as in endoflife.date, of whose days for
+# Oracle Linux only the month is Oracle's.
 SUPPORT: dict[str, dict[str, str]] = {  # by operating system, by version
     r"Amazon Linux AMI": {"": "2023-12-31"},
     r"Amazon Linux": {"2": "2026-06-30", "2018": "2023-12-31", "2017": "2023-12-31"},
@@ -16,9 +18,18 @@ SUPPORT: dict[str, dict[str, str]] = {  # by operating system, by version
         "14.04": "2019-04-25",
         "16.04": "2021-04-30",
         "18.04": "2023-05-31",
-        "20.04": "2025-05-31",
-        "22.04": "2027-04-30",
-        "24.04": "2029-04-30",
+        "20.04": "2025-05-29",
+        "20.10": "2021-07-22",
+        "21.04": "2022-01-20",
+        "21.10": "2022-07-14",
+        "22.04": "2027-06-01",
+        "22.10": "2023-07-20",
+        "23.04": "2024-01-25",
+        "23.10": "2024-07-11",
+        "24.04": "2029-05-31",
+        "24.10": "2025-07-10",
+        "25.04": "2026-01-15",
+        "25.10": "2026-07-09",
     },
     r"Debian.*": {
         "8": "2020-06-30",

@@ -107,7 +107,9 @@ class ManagedInstances(Resource, listed_by=MANAGED):
     running = Column(
         pl.Boolean, "Whether EC2 says so; true where it is not of EC2.", source=RUNNING
     )
-    patch_time = Column(TIMESTAMP, "End of the last patch scan or installation.", source=PATCHES)
+    patch_time = Column(
+        TIMESTAMP, "End of the last patch scan or installation.", source=PATCHES, volatile=True
+    )
     missing = Column(pl.Int64, "Approved patches not installed.", source=PATCHES)
     failed = Column(pl.Int64, "Patches whose installation failed.", source=PATCHES)
     rejected = Column(pl.Int64, "Installed patches that the baseline rejects.", source=PATCHES)

@@ -10,6 +10,7 @@ from stratum_pipeline.kernel.rule import Rule
 from stratum_pipeline.kernel.table import Table
 from stratum_pipeline.modules.cost import MODULE
 from stratum_pipeline.modules.cost.inventory.instances import Instances
+from stratum_pipeline.modules.cost.inventory.pricing import portions
 from stratum_pipeline.modules.cost.inventory.volumes import Volumes
 from stratum_pipeline.modules.cost.prices import Prices
 
@@ -372,3 +373,12 @@ def test_instances_are_one_row_each_whatever_their_volumes():
     )
     disks = Volumes.frame([{"arn": v, "region": "r", "volume_id": v} for v in ("v", "w")])
     assert Instances.judged({Instances: rows, Volumes: disks})["arn"].to_list() == ["a", "b"]
+
+
+def test_types_are_asked_for_in_values_that_fit_a_filter():
+    types = {f"u7in-24tb.{n}xlarge" for n in range(120)}
+    asked = portions(types)
+    assert {one for portion in asked for one in portion} == types
+    assert all(len(",".join(portion)) <= 1024 for portion in asked)
+    assert portions({"db.m4.large"}) == [["db.m4.large", "db.m6i.large"]]
+    assert portions(set()) == []

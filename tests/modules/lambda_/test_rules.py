@@ -173,6 +173,7 @@ def layers(*owners: str | None) -> Row:
         (rules.environment_key, {"key_arn": ""}, "unknown"),
         (rules.runtime, {"package": "Zip", "runtime": "nodejs18.x"}, "fail"),
         (rules.runtime, {"package": "Zip", "runtime": "python3.13"}, "pass"),
+        (rules.runtime, {"package": "Zip", "runtime": "java17.al2023"}, "pass"),
         (rules.runtime, {"package": "Zip", "runtime": "nodejs99.x"}, "unknown"),
         (rules.runtime, {"package": "Zip", "runtime": None}, "unknown"),
         (rules.runtime, {"package": "Image", "runtime": ""}, "n/a"),

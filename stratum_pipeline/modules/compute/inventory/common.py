@@ -35,7 +35,6 @@ PAGE = {
 FILTER = 200
 """The most values that EC2 takes in one filter."""
 
-ALIVE = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
 GLOBAL = ipaddress.ip_network("2000::/3")
 
 Raw = dict[str, Any]
@@ -69,13 +68,14 @@ def row(ec2: Api, raw: Raw, path: str) -> Raw:
 
 def instances(ec2: Api) -> list[Raw] | None:
     """Instances that are not terminated; `OwnerId` is their reservation's."""
-    reservations = listing(ec2, "DescribeInstances", "Reservations", Filters=ALIVE)
+    reservations = listing(ec2, "DescribeInstances", "Reservations")
     if reservations is None:
         return None
     return [
         instance | {"OwnerId": reservation.get("OwnerId", ec2.account.account_id)}
         for reservation in reservations
         for instance in reservation.get("Instances", ())
+        if instance["State"]["Name"] not in ("shutting-down", "terminated")
     ]
 
 

@@ -44,10 +44,13 @@ class Volumes(Resource, listed_by=VOLUMES):
         source=GROUPS,
     )
     newest_snapshot_at = Column(
-        TIMESTAMP, "Of those that are the account's own; 1970 if none.", source=SNAPSHOTS
+        TIMESTAMP,
+        "Of those that are the account's own; 1970 if none.",
+        source=SNAPSHOTS,
+        volatile=True,
     )
     newest_scheduled_at = Column(
-        TIMESTAMP, "Of those that a schedule made; 1970 if none.", source=SNAPSHOTS
+        TIMESTAMP, "Of those that a schedule made; 1970 if none.", source=SNAPSHOTS, volatile=True
     )
 
 

@@ -46,11 +46,18 @@ class Functions(Resource, listed_by=FUNCTIONS):
     name = Column(pl.String, "As its owner calls it.", source=FUNCTIONS)
     memory_mb = Column(pl.Int64, "Configured.", source=FUNCTIONS)
     reasons = Column(
-        pl.List(pl.String), "MemoryOverprovisioned | MemoryUnderprovisioned | ...", source=FUNCTIONS
+        pl.List(pl.String),
+        "MemoryOverprovisioned | MemoryUnderprovisioned | ...",
+        source=FUNCTIONS,
+        volatile=True,
     )
-    advised_mb = Column(pl.Int64, "Best option; the configured if none.", source=FUNCTIONS)
-    usd = Column(pl.Float64, "What that saves a month; 0 if nothing.", source=FUNCTIONS)
-    price_source = Column(pl.String, "Where `usd` comes from.", source=FUNCTIONS)
+    advised_mb = Column(
+        pl.Int64, "Best option; the configured if none.", source=FUNCTIONS, volatile=True
+    )
+    usd = Column(
+        pl.Float64, "What that saves a month; 0 if nothing.", source=FUNCTIONS, volatile=True
+    )
+    price_source = Column(pl.String, "Where `usd` comes from.", source=FUNCTIONS, volatile=True)
 
 
 class Secrets(Resource, listed_by=SECRETS):
@@ -58,7 +65,9 @@ class Secrets(Resource, listed_by=SECRETS):
 
     name = Column(pl.String, "As its owner calls it.", source=SECRETS)
     created = Column(TIMESTAMP, "When it was made.", source=SECRETS)
-    accessed = Column(TIMESTAMP, "Day its value was last read; 1970 if never.", source=SECRETS)
+    accessed = Column(
+        TIMESTAMP, "Day its value was last read; 1970 if never.", source=SECRETS, volatile=True
+    )
     owner = Column(pl.String, 'AWS service that manages it; "" if none.', source=SECRETS)
     replica = Column(pl.Boolean, "Whether it is a copy of one in another region.", source=SECRETS)
 

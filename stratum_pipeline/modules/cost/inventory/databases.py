@@ -30,9 +30,13 @@ class DbInstances(Resource, listed_by=DATABASES):
         pl.Boolean,
         "Whether it is available, and was there all of the 14 days that metrics are of.",
         source=DATABASES,
+        volatile=True,
     )
     connections = Column(
-        pl.Float64, "Most DatabaseConnections at once; null unless `watched`.", source=METRICS
+        pl.Float64,
+        "Most DatabaseConnections at once; null unless `watched`.",
+        source=METRICS,
+        volatile=True,
     )
 
     cluster_connections = Column(
@@ -103,13 +107,15 @@ class DynamoTables(Resource, listed_by=TABLES):
         pl.Boolean,
         "Whether it is provisioned, and was there all of the 14 days that metrics are of.",
         source=TABLE,
+        volatile=True,
     )
     read_peak = Column(
         pl.Float64,
         "Units a second consumed, mean of the busiest hour; null unless `watched`.",
         source=METRICS,
+        volatile=True,
     )
-    write_peak = Column(pl.Float64, "Likewise.", source=METRICS)
+    write_peak = Column(pl.Float64, "Likewise.", source=METRICS, volatile=True)
 
     usd = Column(pl.Float64, "Its capacity, a month.", derived=True)
     unused_usd = Column(pl.Float64, "What twice the peak, and no more, would save.", derived=True)

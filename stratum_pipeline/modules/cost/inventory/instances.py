@@ -34,12 +34,20 @@ class Instances(Resource, listed_by=INSTANCES):
     volume_ids = Column(pl.List(pl.String), "EBS volumes attached, sorted.", source=INSTANCES)
     related_arns = Column(pl.List(pl.String), "It, its volumes and groups.", source=INSTANCES)
     watched = Column(
-        pl.Boolean, "Whether it ran all of the 14 days that metrics are of.", source=INSTANCES
+        pl.Boolean,
+        "Whether it ran all of the 14 days that metrics are of.",
+        source=INSTANCES,
+        volatile=True,
     )
     cpu_peak = Column(
-        pl.Float64, "Highest CPUUtilization, percent; null unless `watched`.", source=METRICS
+        pl.Float64,
+        "Highest CPUUtilization, percent; null unless `watched`.",
+        source=METRICS,
+        volatile=True,
     )
-    network_mb = Column(pl.Float64, "Traffic of the busiest day, MB, likewise.", source=METRICS)
+    network_mb = Column(
+        pl.Float64, "Traffic of the busiest day, MB, likewise.", source=METRICS, volatile=True
+    )
 
     usd = Column(pl.Float64, "On demand, a month.", derived=True)
     price_source = Column(pl.String, "Where `usd` comes from.", derived=True)

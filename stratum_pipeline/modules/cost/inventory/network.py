@@ -44,8 +44,10 @@ class NatGateways(Resource, listed_by=GATEWAYS):
     gateway_id = Column(pl.String, '"nat-..."', source=GATEWAYS)
     vpc_id = Column(pl.String, '"vpc-..."', source=GATEWAYS)
     created = Column(TIMESTAMP, "When it was made.", source=GATEWAYS)
-    watched = Column(pl.Boolean, WATCHED, source=GATEWAYS)
-    bytes_out = Column(pl.Float64, f"Sent on for its clients {USED}.", source=METRICS)
+    watched = Column(pl.Boolean, WATCHED, source=GATEWAYS, volatile=True)
+    bytes_out = Column(
+        pl.Float64, f"Sent on for its clients {USED}.", source=METRICS, volatile=True
+    )
 
     usd = Column(pl.Float64, "A month, before traffic.", derived=True)
     price_source = Column(pl.String, "Where `usd` comes from.", derived=True)
@@ -61,8 +63,10 @@ class LoadBalancers(Resource, listed_by=BALANCERS):
     name = Column(pl.String, "As its owner calls it.", source=BALANCERS)
     kind = Column(pl.String, "application | network | gateway", source=BALANCERS)
     created = Column(TIMESTAMP, "When it was made.", source=BALANCERS)
-    watched = Column(pl.Boolean, WATCHED, source=BALANCERS)
-    used = Column(pl.Float64, f"Requests answered, or flows, {USED}.", source=METRICS)
+    watched = Column(pl.Boolean, WATCHED, source=BALANCERS, volatile=True)
+    used = Column(
+        pl.Float64, f"Requests answered, or flows, {USED}.", source=METRICS, volatile=True
+    )
 
     usd = Column(pl.Float64, "A month, before traffic.", derived=True)
     price_source = Column(pl.String, "Where `usd` comes from.", derived=True)
@@ -78,8 +82,8 @@ class ClassicLoadBalancers(Resource, listed_by=CLASSIC):
     name = Column(pl.String, "As its owner calls it.", source=CLASSIC)
     created = Column(TIMESTAMP, "When it was made.", source=CLASSIC)
     instances = Column(pl.Int64, "Registered with it.", source=CLASSIC)
-    watched = Column(pl.Boolean, WATCHED, source=CLASSIC)
-    used = Column(pl.Float64, f"Requests or connections {USED}.", source=METRICS)
+    watched = Column(pl.Boolean, WATCHED, source=CLASSIC, volatile=True)
+    used = Column(pl.Float64, f"Requests or connections {USED}.", source=METRICS, volatile=True)
 
     usd = Column(pl.Float64, "A month, before traffic.", derived=True)
     price_source = Column(pl.String, "Where `usd` comes from.", derived=True)
@@ -98,8 +102,8 @@ class VpcEndpoints(Resource, listed_by=ENDPOINTS):
     zones = Column(pl.Int64, "Subnets it is in, of an Availability Zone each.", source=ENDPOINTS)
     created = Column(TIMESTAMP, "When it was made.", source=ENDPOINTS)
     service_run = Column(pl.Boolean, "Whether an AWS service made it.", source=ENDPOINTS)
-    watched = Column(pl.Boolean, WATCHED, source=ENDPOINTS)
-    bytes_processed = Column(pl.Float64, f"Through it, {USED}.", source=METRICS)
+    watched = Column(pl.Boolean, WATCHED, source=ENDPOINTS, volatile=True)
+    bytes_processed = Column(pl.Float64, f"Through it, {USED}.", source=METRICS, volatile=True)
 
     usd = Column(pl.Float64, "A month, before traffic.", derived=True)
     price_source = Column(pl.String, "Where `usd` comes from.", derived=True)
@@ -217,9 +221,9 @@ def read_classic_load_balancers(elb: Api) -> Iterator[Raw]:
 
 
 def read_vpc_endpoints(ec2: Api) -> Iterator[Raw]:
-    paid = [{"Name": "vpc-endpoint-type", "Values": ["Interface"]}]
-    found = ec2.all("DescribeVpcEndpoints", "VpcEndpoints", Filters=paid, PaginationConfig=PAGE)
-    alive = [e for e in found or () if e["State"].lower() == "available"]
+    found = ec2.all("DescribeVpcEndpoints", "VpcEndpoints", PaginationConfig=PAGE)
+    paid = [e for e in found or () if e.get("VpcEndpointType") == "Interface"]
+    alive = [e for e in paid if e["State"].lower() == "available"]
     seen = [e for e in alive if watched(e["CreationTimestamp"])]
     series = measure(ec2, [_endpoint_metric(endpoint) for endpoint in seen])
     used = {e["VpcEndpointId"]: values for e, values in zip(seen, series, strict=True)}

@@ -13,6 +13,9 @@ from .common import Raw, databases, instances, row, volumes
 ENDPOINT = "us-east-1"
 """Where the Price List API of every region is asked."""
 
+MOST_TYPES = 50
+"""Asked for at once: the value of a filter has at most 1,024 characters."""
+
 GP3 = "gp3"
 ENGINES = {
     "mysql": "MySQL",
@@ -53,45 +56,41 @@ def _volumes(ec2: Api, kinds: set[str]) -> Found:
 
 
 def _instances(ec2: Api, types: set[str]) -> Found:
-    if not types:
-        return {}
-    products = _products(
-        ec2,
-        "AmazonEC2",
-        {
-            "tenancy": "Shared",
-            "capacitystatus": "Used",
-            "preInstalledSw": "NA",
-            "licenseModel": "No License required",
-        },
-        {"instanceType": _with_successors(types), "operatingSystem": PLATFORMS.values()},
-    )
     ours = {theirs: name for name, theirs in PLATFORMS.items()}
     return {
         f"instance:{about['instanceType']}:{ours[about['operatingSystem']]}": _monthly(price)
-        for about, price in products
+        for portion in portions(types)
+        for about, price in _products(
+            ec2,
+            "AmazonEC2",
+            {
+                "tenancy": "Shared",
+                "capacitystatus": "Used",
+                "preInstalledSw": "NA",
+                "licenseModel": "No License required",
+            },
+            {"instanceType": portion, "operatingSystem": PLATFORMS.values()},
+        )
         if about.get("operatingSystem") in ours
     }
 
 
 def _databases(ec2: Api, classes: set[str]) -> Found:
-    if not classes:
-        return {}
-    products = _products(
-        ec2,
-        "AmazonRDS",
-        {"productFamily": "Database Instance"},
-        {
-            "instanceType": _with_successors(classes),
-            "databaseEngine": ENGINES.values(),
-            "deploymentOption": ZONES.values(),
-        },
-    )
     engines = {theirs: name for name, theirs in ENGINES.items()}
     zones = {theirs: name for name, theirs in ZONES.items()}
     return {
         f"db:{about['instanceType']}:{engines[engine]}:{zones[place]}": _monthly(price)
-        for about, price in products
+        for portion in portions(classes)
+        for about, price in _products(
+            ec2,
+            "AmazonRDS",
+            {"productFamily": "Database Instance"},
+            {
+                "instanceType": portion,
+                "databaseEngine": ENGINES.values(),
+                "deploymentOption": ZONES.values(),
+            },
+        )
         if (engine := about.get("databaseEngine")) in engines
         and (place := about.get("deploymentOption")) in zones
         and "IOOptimized" not in about.get("usagetype", "")
@@ -127,8 +126,10 @@ def _products(
     return priced
 
 
-def _with_successors(types: set[str]) -> list[str]:
-    return sorted({*types, *map(successor, types)} - {""})
+def portions(types: set[str]) -> list[list[str]]:
+    """`types` and their successors, sorted, no more at a time than may be asked for."""
+    wanted = sorted({*types, *map(successor, types)} - {""})
+    return [wanted[i : i + MOST_TYPES] for i in range(0, len(wanted), MOST_TYPES)]
 
 
 def _monthly(price: tuple[float, str]) -> tuple[float, str]:

@@ -36,7 +36,10 @@ class Buckets(Resource, listed_by=BUCKETS, regional=False):
 
     name = Column(pl.String, "As its owner calls it.", source=BUCKETS)
     standard_gb = Column(
-        pl.Float64, "GiB in the Standard class, current versions and others.", source=METRICS
+        pl.Float64,
+        "GiB in the Standard class, current versions and others.",
+        source=METRICS,
+        volatile=True,
     )
     tiers = Column(
         pl.Boolean,
@@ -44,10 +47,16 @@ class Buckets(Resource, listed_by=BUCKETS, regional=False):
         source=LIFECYCLE,
     )
     stale_uploads = Column(
-        pl.Int64, "Multipart uploads begun over 7 days ago and never completed.", source=UPLOADS
+        pl.Int64,
+        "Multipart uploads begun over 7 days ago and never completed.",
+        source=UPLOADS,
+        volatile=True,
     )
     stale_gb = Column(
-        pl.Float64, "GiB of their parts, of the first 50; null if not told.", source=PARTS
+        pl.Float64,
+        "GiB of their parts, of the first 50; null if not told.",
+        source=PARTS,
+        volatile=True,
     )
 
     ia_usd = Column(pl.Float64, "What Standard-IA would save, a month.", derived=True)
@@ -72,7 +81,7 @@ class LogGroups(Resource, listed_by=LOG_GROUPS):
         pl.Int64, "Days after which events expire; 0: never.", source=LOG_GROUPS
     )
     stored_gb = Column(
-        pl.Float64, "GB, compressed, up to one significant digit.", source=LOG_GROUPS
+        pl.Float64, "GB, compressed, up to one significant digit.", source=LOG_GROUPS, volatile=True
     )
     created = Column(TIMESTAMP, "When it was made.", source=LOG_GROUPS)
 

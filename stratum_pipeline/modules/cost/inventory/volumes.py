@@ -34,11 +34,13 @@ class Volumes(Resource, listed_by=VOLUMES):
         pl.Boolean,
         "Whether it pays for IOPS, attached all of the 14 days that metrics are of.",
         source=VOLUMES,
+        volatile=True,
     )
     iops_peak = Column(
         pl.Float64,
         "Operations a second, mean of the busiest hour; null unless `watched`.",
         source=METRICS,
+        volatile=True,
     )
 
     usd = Column(pl.Float64, "A month.", derived=True)

@@ -52,7 +52,9 @@ class RootUser(Resource, listed_by=SUMMARY, regional=False):
     )
     access_keys = Column(pl.Boolean, "Whether it has access keys.", source=SUMMARY)
     virtual_mfa = Column(pl.Boolean, "Whether it has an authenticator app.", source=VIRTUAL_MFA)
-    last_used = Column(TIMESTAMP, "Its password or a key, whichever was last.", source=REPORT)
+    last_used = Column(
+        TIMESTAMP, "Its password or a key, whichever was last.", source=REPORT, volatile=True
+    )
     central_management = Column(
         pl.String,
         'Whether the organization can remove members\' root credentials: on | off; "" where'

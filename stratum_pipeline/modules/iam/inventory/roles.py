@@ -22,13 +22,15 @@ class Roles(Resource, listed_by=DETAILS, regional=False):
     name = Column(pl.String, "RoleName.", source=DETAILS)
     path = Column(pl.String, '"/" unless it was given one.', source=DETAILS)
     created_at = Column(TIMESTAMP, "CreateDate.", source=DETAILS)
-    last_used = Column(TIMESTAMP, "In the last 400 days, as far as AWS tracks.", source=DETAILS)
+    last_used = Column(
+        TIMESTAMP, "In the last 400 days, as far as AWS tracks.", source=DETAILS, volatile=True
+    )
     trust = Column(pl.String, "AssumeRolePolicyDocument as JSON.", source=DETAILS)
     attached_policies = Column(pl.List(pl.String), "Managed policy ARNs, sorted.", source=DETAILS)
     inline_policies = Column(INLINE, "By name; JSON documents.", source=DETAILS)
     boundary = Column(pl.String, 'Permissions boundary ARN; "" if none.', source=DETAILS)
     instance_profile_arns = Column(pl.List(pl.String), "Sorted.", source=DETAILS)
-    service_use = Column(SERVICE_USE, SERVICE_USE_DOC, source=LAST_USED)
+    service_use = Column(SERVICE_USE, SERVICE_USE_DOC, source=LAST_USED, volatile=True)
 
     service_linked = Column(
         pl.Boolean, "AWS's own, in the path /aws-service-role/.", source=DETAILS, derived=True

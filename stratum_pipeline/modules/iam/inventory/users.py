@@ -31,21 +31,21 @@ class Users(Resource, listed_by=DETAILS, regional=False):
     console_password = Column(pl.Boolean, "Whether it can sign in to the console.", source=REPORT)
     mfa_active = Column(pl.Boolean, "Whether it has an MFA device of any kind.", source=REPORT)
     virtual_mfa = Column(pl.Boolean, "Whether it has an authenticator app.", source=VIRTUAL_MFA)
-    password_last_used = Column(TIMESTAMP, "Last console sign-in.", source=REPORT)
+    password_last_used = Column(TIMESTAMP, "Last console sign-in.", source=REPORT, volatile=True)
     password_last_changed = Column(TIMESTAMP, "When it was set.", source=REPORT)
     access_key_1_active = Column(pl.Boolean, "False if there is none.", source=REPORT)
     access_key_1_last_rotated = Column(TIMESTAMP, "When it was created.", source=REPORT)
-    access_key_1_last_used = Column(TIMESTAMP, "Last signed request.", source=REPORT)
+    access_key_1_last_used = Column(TIMESTAMP, "Last signed request.", source=REPORT, volatile=True)
     access_key_1_last_service = Column(
-        pl.String, 'Service of that request: "s3"; "" if none.', source=REPORT
+        pl.String, 'Service of that request: "s3"; "" if none.', source=REPORT, volatile=True
     )
     access_key_2_active = Column(pl.Boolean, "False if there is none.", source=REPORT)
     access_key_2_last_rotated = Column(TIMESTAMP, "When it was created.", source=REPORT)
-    access_key_2_last_used = Column(TIMESTAMP, "Last signed request.", source=REPORT)
+    access_key_2_last_used = Column(TIMESTAMP, "Last signed request.", source=REPORT, volatile=True)
     access_key_2_last_service = Column(
-        pl.String, 'Service of that request: "s3"; "" if none.', source=REPORT
+        pl.String, 'Service of that request: "s3"; "" if none.', source=REPORT, volatile=True
     )
-    service_use = Column(SERVICE_USE, SERVICE_USE_DOC, source=LAST_USED)
+    service_use = Column(SERVICE_USE, SERVICE_USE_DOC, source=LAST_USED, volatile=True)
 
     service_idle_since = Column(
         TIMESTAMP, "The least recent use of `service_use`.", source=LAST_USED, derived=True

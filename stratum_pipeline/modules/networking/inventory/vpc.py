@@ -33,7 +33,9 @@ class Vpcs(Resource, listed_by=VPCS):
 
     vpc_id = Column(pl.String, '"vpc-..."', source=VPCS)
     is_default = Column(pl.Boolean, "Whether AWS made it with the account.", source=VPCS)
-    interface_count = Column(pl.Int64, "Network interfaces in it.", source=INTERFACES)
+    interface_count = Column(
+        pl.Int64, "Network interfaces in it.", source=INTERFACES, volatile=True
+    )
     flow_logs = Column(pl.List(pl.String), "Flow logs of the VPC itself.", source=LOGS)
     subnets = Column(pl.List(pl.String), "Ids of its subnets, sorted.", source=SUBNETS)
     zones = Column(pl.List(pl.String), "Availability Zones of its subnets.", source=SUBNETS)
