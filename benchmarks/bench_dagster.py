@@ -10,7 +10,8 @@ from stratum_pipeline import demo
 from stratum_pipeline.assets.deployment import Deployment
 from stratum_pipeline.assets.findings import judge_account
 from stratum_pipeline.assets.raw import load, read_account, store
-from stratum_pipeline.lifecycle.record import current, publish, record
+from stratum_pipeline.lifecycle.publish import publish
+from stratum_pipeline.lifecycle.record import current, record
 from stratum_pipeline.runs import run_scan
 from stratum_pipeline.settings import Settings
 

@@ -48,6 +48,7 @@ def pictures(served: Served) -> Iterator[tuple[str, str, Theme, ViewportSize]]:
         "queue": "/queue",
         "finding": f"/finding?id={first.finding_id}",
         "coverage": "/coverage",
+        "drift": "/drift",
         "activity": "/activity",
     }
     for theme in THEMES:

@@ -4,7 +4,7 @@ import enum
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -12,10 +12,11 @@ import typer
 from pydantic import ValidationError
 from rich.progress import Progress
 
+from .evidence.cli import app as evidence
 from .printing import Format, Shown, err, listing, out, pages, print_json, short
 from .settings import Settings
 from .triage.client import Client
-from .triage.contract import AccountsQuery, FindingsQuery, GapsQuery, Record, ScopeQuery
+from .triage.contract import AccountsQuery, DriftQuery, FindingsQuery, GapsQuery, Record, ScopeQuery
 from .triage.contract import Action as Kind
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="AWS governance inside your own organization: scan, queue, triage.",
 )
+app.add_typer(evidence, name="evidence")
 COMPLETE, FAILED, PARTIAL = 0, 1, 3
 PAGE = 25
 MOST = 500  # rows in one answer of the API
@@ -39,6 +41,10 @@ FormatOption = Annotated[
 Words = Annotated[str, typer.Option(help="Comma-separated; all by default.")]
 UiPort = Annotated[int, typer.Option(help="Of the Dagster UI; 0 for any.", min=0, max=65535)]
 ApiPort = Annotated[int, typer.Option(help="Of the API; 0 for any.", min=0, max=65535)]
+Day = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="UTC; a day, or a moment."),
+]
 AppPort = Annotated[int, typer.Option(help="Of the app; 0 for any.", min=0, max=65535)]
 
 
@@ -198,6 +204,42 @@ def rules(format: FormatOption = Format.TABLE, limit: int = 200) -> None:
     with told(), _client() as stratum:
         found = pages(stratum.rules, ScopeQuery())
         listing(found, format, dict.fromkeys(names, short), limit)
+
+
+@app.command()
+def drift(
+    since: Day = None,
+    until: Day = None,
+    account: Words = "",
+    module: Words = "",
+    resource: Annotated[str, typer.Option(help="ARN of one resource.")] = "",
+    what: Annotated[
+        str, typer.Option(help="appeared, vanished, changed, replaced; all by default.")
+    ] = "",
+    format: FormatOption = Format.TABLE,
+    limit: Annotated[int, typer.Option(help="Rows of a table.", min=1)] = PAGE,
+) -> None:
+    """What scans found changed, the newest first; in the last seven days by default.
+
+    A day as --until counts whole. What a scan could not see it says nothing of.
+    """
+    names = ["at", "account_name", "module", "resource", "what", "column", "was", "now"]
+    if until and until.time() == time():
+        until += timedelta(days=1, microseconds=-1)
+    with told():
+        question = DriftQuery.model_validate(
+            {
+                "since": since and since.replace(tzinfo=UTC),
+                "until": until and until.replace(tzinfo=UTC),
+                "account": _words(account),
+                "module": _words(module),
+                "resource": resource,
+                "what": _words(what),
+                "limit": _rows(format, limit),
+            }
+        )
+        with _client() as stratum:
+            listing(pages(stratum.drift, question), format, dict.fromkeys(names, short), limit)
 
 
 class Action(enum.StrEnum):

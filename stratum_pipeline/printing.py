@@ -19,7 +19,7 @@ out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 if not out.is_terminal and "COLUMNS" not in os.environ:
     out.width = WIDTH
 
-SHARES = {"title": 3, "resource_arn": 2, "unverified": 1}
+SHARES = {"title": 3, "resource_arn": 2, "unverified": 1, "was": 2, "now": 2}
 """Columns of prose and ARNs share what the others leave of a line."""
 
 Shown = dict[str, Callable[[Any], str]]
@@ -59,9 +59,14 @@ def listing(found: Iterator[Page], format: Format, columns: Shown, limit: int) -
     elif format == Format.CSV:
         _print_csv(items)
     else:
-        _print_table(list(islice(items, limit)), columns)
-        total = getattr(first, "total", len(first.items))
-        out.print(f"{min(limit, total)} of {total}")
+        uncounted = hasattr(first, "next") and not hasattr(first, "total")
+        rows = list(islice(items, limit + uncounted))
+        _print_table(rows[:limit], columns)
+        if len(rows) > limit:
+            out.print(f"the first {limit}; there are more (--limit)")
+        else:
+            total = getattr(first, "total", len(rows if uncounted else first.items))
+            out.print(f"{min(limit, total)} of {total}")
 
 
 def _and(first: Page, others: Iterator[Page]) -> Iterator[Page]:
@@ -70,7 +75,12 @@ def _and(first: Page, others: Iterator[Page]) -> Iterator[Page]:
 
 
 def _print_table(items: list[BaseModel], columns: Shown) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", expand="title" in columns)
+    table = Table(
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        expand=not columns.keys().isdisjoint(("title", "was")),
+    )
     for name in columns:
         label = name.replace("_", " ")
         table.add_column(label, overflow="ellipsis", no_wrap=True, ratio=SHARES.get(name))

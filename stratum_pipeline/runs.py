@@ -22,7 +22,7 @@ from .definitions import assemble
 from .sensors.schedules import chunks, discover, range_tags, refresh, scan
 from .settings import Settings
 from .store.ledger import Head
-from .triage.read_model import connect, rows
+from .triage.read_model import Queue
 
 CLI_TAG = "stratum/cli"
 """Tag of runs that live in a `stratum` process of this Dagster home."""
@@ -174,20 +174,19 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
 def _summary(stratum: Deployment, before: Head, scan_id: str, wanted: set[str]) -> Summary:
     entries = [e for e in stratum.ledger.entries(before) if e.body.get("scan_id") == scan_id]
     changes: dict[str, int] = entries[-1].body["changes"] if entries else {}
-    queue = connect(stratum.data)
-    # Not what an earlier scan left of accounts that this one skipped.
-    scans = rows(
-        queue, "SELECT account_id, outcome, calls FROM v1_scans WHERE scan_id = ?", scan_id
-    )
+    mine = "SELECT account_id, outcome, calls FROM v1_scans WHERE scan_id = ?"
+    with Queue.load(stratum.data) as queue:
+        # Not what an earlier scan left of accounts that this one skipped.
+        scans = queue.rows(mine, scan_id)
+        shown = queue.rows("SELECT count(*) FROM v1_findings WHERE status = 'open'").item()
+        gaps = queue.rows("SELECT count(*) FROM v1_gaps").item()
     outcomes: dict[str, int] = {}
-    for (_,), mine in scans.group_by("account_id"):
-        seen = set(mine["outcome"])
+    for (_,), of_one in scans.group_by("account_id"):
+        seen = set(of_one["outcome"])
         word = seen.pop() if len(seen) == 1 else "partial"
         outcomes[word] = outcomes.get(word, 0) + 1
     if skipped := len(wanted) - scans["account_id"].n_unique():
         outcomes["skipped"] = skipped
-    shown = rows(queue, "SELECT count(*) FROM v1_findings WHERE status = 'open'").item()
-    gaps = rows(queue, "SELECT count(*) FROM v1_gaps").item()
     read = {word for word in outcomes if word != "skipped"}
     return Summary(
         outcome="complete"

@@ -6,10 +6,11 @@ import dagster as dg
 import polars as pl
 
 from stratum_pipeline.kernel.module import Module
-from stratum_pipeline.lifecycle.record import current, publish, record
+from stratum_pipeline.lifecycle.publish import refresh
+from stratum_pipeline.lifecycle.record import record
 
 from .deployment import Deployment
-from .metadata import preview
+from .metadata import ROWS, preview
 from .raw import BATCH_TAG
 
 
@@ -54,16 +55,22 @@ def ledger_asset(modules: tuple[Module, ...]) -> dg.AssetsDefinition:
 def queue(
     context: dg.AssetExecutionContext, stratum: dg.ResourceParam[Deployment]
 ) -> dg.MaterializeResult[Any]:
-    """Fold the ledger to its head and publish the read model."""
-    state = current(stratum.ledger)
-    frames = publish(stratum.data, state, stratum.rules, stratum.correlations, stratum.module_names)
+    """Carry the read model to the ledger's head and publish it."""
+    frames = refresh(
+        stratum.ledger, stratum.data, stratum.rules, stratum.correlations, stratum.module_names
+    )
     rows = frames["findings"]
     status = dict(rows["status"].value_counts().iter_rows())
-    top = rows.filter(pl.col("status") == "open").join(
-        frames["details"].select("finding_id", "title", "resource_arn"),
-        on="finding_id",
-        maintain_order="left",
+    top = rows.filter(pl.col("status") == "open").head(ROWS)
+    details = stratum.data.read_queue(
+        "details", pl.col("finding_id").is_in(top["finding_id"].to_list())
     )
+    if details is not None:
+        top = top.join(
+            details.select("finding_id", "title", "resource_arn"),
+            on="finding_id",
+            maintain_order="left",
+        )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": rows.height,

@@ -15,6 +15,7 @@ import polars as pl
 from stratum_pipeline.kernel.coverage import Coverage, Outcome
 from stratum_pipeline.kernel.module import Module
 from stratum_pipeline.kernel.table import TIMESTAMP
+from stratum_pipeline.lifecycle import drift
 from stratum_pipeline.organization import AccessError
 from stratum_pipeline.scan import Reading, read_module, unread
 
@@ -103,7 +104,7 @@ def read_account(stratum: Deployment, account: str, module: Module) -> Reading:
 
 
 def store(stratum: Deployment, reading: Reading, scan_id: str) -> bool:
-    """Store a reading; False, and nothing written, if a later scan is already there.
+    """Store a reading and what changed; False, and nothing written, if a later scan is there.
 
     Its coverage is stored beside scan_id, started_at and finished_at, for `load`.
     """
@@ -111,8 +112,8 @@ def store(stratum: Deployment, reading: Reading, scan_id: str) -> bool:
     if stratum.data.superseded(name, account, reading.started_at.isoformat()):
         return False
     if reading.outcome != "failed":  # what was known stays readable
-        for table, rows in reading.inventory.items():
-            stratum.data.write_table(name, table.label, account, rows)
+        coverage, began = reading.coverage, reading.started_at
+        drift.store(stratum.data, name, account, reading.inventory, coverage, began, scan_id)
     marked = reading.coverage.with_columns(
         scan_id=pl.lit(scan_id),
         started_at=pl.lit(reading.started_at, TIMESTAMP),

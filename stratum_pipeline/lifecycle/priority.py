@@ -22,11 +22,17 @@ POINTS = pl.List(pl.Struct({"points": pl.Int32, "why": pl.String}))
 _STILL_TRUE = ("accepted_risk", "compensating_control")
 
 
-def contexts(findings: pl.DataFrame, correlations: Iterable[Correlation]) -> pl.DataFrame:
-    """Rows of Context for the `findings` (of `fold.findings`) that others make worse."""
+def index(findings: pl.DataFrame, correlations: Iterable[Correlation]) -> pl.DataFrame:
+    """Rows of Index, by finding_id: the `findings` (of `fold.findings`) that correlations see."""
+    involved = {rule for c in correlations for rule in (c.rule, *c.beside)}
     accepted = pl.col("suppressed_reason").is_in(_STILL_TRUE).fill_null(False)
     there = (pl.col("status") == "open") | ((pl.col("status") == "suppressed") & accepted)
-    index = findings.filter((pl.col("system") == "open") & there).select(Index.schema().names())
+    seen = (pl.col("system") == "open") & there & pl.col("rule_id").is_in(list(involved))
+    return findings.filter(seen).select(Index.schema().names()).sort("finding_id")
+
+
+def contexts(index: pl.DataFrame, correlations: Iterable[Correlation]) -> pl.DataFrame:
+    """Rows of Context, by finding_id, for those of `index` that others of it make worse."""
     found = [Context.frame(), *(correlate(c, index) for c in correlations)]
     return pl.concat(found).sort("finding_id", "because")
 

@@ -4,6 +4,7 @@ Everything here can be thrown away and built again: it has no memory of its own.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -12,7 +13,7 @@ from stratum_pipeline.kernel.correlate import Correlation
 
 from .events import Accounts
 from .fold import State, findings
-from .priority import contexts, prioritise
+from .priority import contexts, index, prioritise
 
 NARROW = (
     "finding_id",
@@ -35,35 +36,88 @@ NARROW = (
 """What lists, filters and counts read; everything else of a finding is in its details."""
 
 
+FORMAT = 1
+"""Of the frames: one more whenever the same ledger and verdicts would give other ones."""
+GAPS_BY = ("account_id", "module", "region", "operation", "outcome", "code")
+POPULATIONS_BY = ("rule_id", "account_id", "region")
+ORDER = (["priority", "finding_id"], [True, False])
+"""Of findings: by what, and whether descending."""
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What the latest scans of some accounts left."""
+
+    failing: pl.DataFrame  # finding_id, verified_at of what they saw fail
+    unknowns: pl.DataFrame  # finding_id, because of what they could not judge
+    gaps: pl.DataFrame  # of Gaps
+    populations: pl.DataFrame  # of Populations
+
+
 def build(
     state: State,
     as_of: datetime,
-    failing: pl.DataFrame,
-    unknowns: pl.DataFrame,
+    latest: Latest,
     correlations: Iterable[Correlation],
     modules: Iterable[str],
 ) -> dict[str, pl.DataFrame]:
-    """The frames of the read model by name: findings, details, events, accounts, scans,
-    entries, views.
+    """The frames of the read model by name, without rules and modules.
 
-    failing: finding_id, verified_at of what the latest scans saw fail. unknowns: of Unknowns,
-    from the latest scans. modules: those switched on.
-    findings is sorted by (priority desc, finding_id), details and events by finding_id.
+    modules: those switched on. findings is sorted by (priority desc, finding_id), details and
+    events by finding_id. index, contexts and suppressed are for `refresh`.
     """
+    correlations = list(correlations)
     known = findings(state, as_of)
-    context = contexts(known, correlations)
-    rows = prioritise(known, context, state.accounts)
-    rows = _verified(rows, state, failing, unknowns, list(modules))
-    details = [n for n in rows.columns if n not in NARROW]
+    seen = index(known, correlations)
+    context = contexts(seen, correlations)
+    rows = judged(known, context, state, latest, modules)
     return {
-        "findings": rows.select(NARROW).sort(["priority", "finding_id"], descending=[True, False]),
-        "details": rows.select("finding_id", *details).sort("finding_id"),
+        "findings": rows.select(NARROW).sort(ORDER[0], descending=ORDER[1]),
+        "details": details(rows),
         "events": state.timeline.sort("finding_id", "order"),
+        "index": seen,
+        "contexts": context,
+        "suppressed": suppressed(known),
+        "gaps": latest.gaps.sort(GAPS_BY),
+        "populations": latest.populations.sort(POPULATIONS_BY),
+        **of_ledger(state),
+    }
+
+
+def suppressed(known: pl.DataFrame) -> pl.DataFrame:
+    """finding_id, account_id, suppressed_until of those suppressed for a time, by finding_id."""
+    return known.drop_nulls("suppressed_until").select(
+        "finding_id", "account_id", "suppressed_until"
+    )
+
+
+def of_ledger(state: State) -> dict[str, pl.DataFrame]:
+    """accounts, scans, entries, views: as the ledger says."""
+    return {
         "accounts": state.accounts,
         "scans": state.scans.sort("account_id", "module"),
         "entries": state.entries,
         "views": state.views,
     }
+
+
+def details(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of `judged` rows what is not NARROW, by finding_id."""
+    return rows.select("finding_id", *(n for n in rows.columns if n not in NARROW)).sort(
+        "finding_id"
+    )
+
+
+def judged(
+    known: pl.DataFrame,
+    context: pl.DataFrame,
+    state: State,
+    latest: Latest,
+    modules: Iterable[str],
+) -> pl.DataFrame:
+    """`known` (of `fold.findings`) with all that the queue says of each."""
+    rows = prioritise(known, context, state.accounts)
+    return _verified(rows, state, latest.failing, latest.unknowns, list(modules))
 
 
 def _verified(

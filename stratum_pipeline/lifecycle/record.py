@@ -1,4 +1,4 @@
-"""Between store and ledger: what scans left in the data folder becomes an entry and a queue."""
+"""Between store and ledger: what scans left in the data folder becomes an entry."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -8,18 +8,19 @@ from typing import Any
 
 import polars as pl
 
-from stratum_pipeline.kernel.correlate import Correlation
-from stratum_pipeline.kernel.evaluate import Fails, Gaps, Observed, Populations, Unknowns
+from stratum_pipeline.kernel.evaluate import Fails, Observed, Populations, Unknowns
 from stratum_pipeline.kernel.rule import Rule
 from stratum_pipeline.kernel.table import Table
+from stratum_pipeline.store import news
 from stratum_pipeline.store.data import Data, Kind
 from stratum_pipeline.store.ledger import SYSTEM, Entry, Head, Ledger
+from stratum_pipeline.store.news import News
 
 from . import events as words
-from .diff import Observations, diff, newer
-from .events import SCANNED, LatestRules, Scans
+from .checkpoint import only, resume
+from .diff import CLOSED, Observations, diff, newer
+from .events import SCANNED, Accounts, LatestRules, Scans
 from .fold import State, findings, fold
-from .queue import build
 
 _READS_AT_ONCE = 16
 _PAIR = ["account_id", "module"]
@@ -62,10 +63,10 @@ def current(ledger: Ledger, known: State | None = None) -> State:
 class Recorded:
     """What one fold of scans added to the ledger."""
 
-    state: State  # after it
+    state: State  # after it, with the findings of the accounts looked at
     entry: Entry | None  # None: there was nothing new to say
     events: pl.DataFrame  # of Events
-    ignored: int  # scans older than what is known
+    ignored: int  # of the scans looked at, those not newer than what is known
 
 
 def record(
@@ -73,18 +74,26 @@ def record(
 ) -> Recorded:
     """Append the one `scanned` entry for all scans in `data` that the ledger has not folded.
 
+    Of statuses it reads those written since it was last called, of findings those of the
+    accounts scanned; all where nobody can say which those are.
+
     Safe to repeat and to race: the difference is computed against the head that the entry
     will follow, again whenever another writer came first.
     """
-    rules = list(rules)
-    every = _scans(data, set(modules))
+    rules, modules = list(rules), set(modules)
+    recorded = news.recorded(data.store)
+    whole = recorded is None or not ledger.holds(recorded)
+    fresh = [one for one in news.unrecorded(data.store) if one.module in modules]
+    every = _scans(data, modules, None if whole else fresh)
     overtaken = every.clear()
     accounts = data.read_accounts()
-    said: dict[str, Any] = {"state": current(ledger)}
+    closed = Accounts.frame() if accounts is None else accounts.filter(Accounts.status == CLOSED)
+    some = {*every["account_id"], *closed["account_id"]}
+    said: dict[str, Any] = {"state": resume(ledger, data, some)}
 
     def compose(head: Head) -> dict[str, Any] | None:
         nonlocal overtaken
-        state = current(ledger, said["state"])
+        state = only(current(ledger, said["state"]), some)
         said["state"] = state
         scans = newer(every, state.scans).join(overtaken, on=_PAIR, how="anti")
         said["ignored"] = every.height - scans.height
@@ -93,7 +102,7 @@ def record(
         said["events"] = rows
         if scans.is_empty() and rows.is_empty():
             return None
-        populations = _parts(data, "populations", scans, Populations)
+        populations = parts(data, "populations", scans, Populations)
         # Asked after all parts were read: one that a later scan began to replace waits for it.
         if (late := _overtaken(data, scans)).height:
             overtaken = pl.concat([overtaken, late])
@@ -109,50 +118,14 @@ def record(
         }
 
     entry = ledger.append(SCANNED, SYSTEM, compose, said["state"].head)
+    state = only(current(ledger, said["state"]), some)
+    _forget(data, fresh, every.join(overtaken, on=_PAIR, how="anti"), state.head)
     return Recorded(
-        state=current(ledger, said["state"]),
+        state=state,
         entry=entry,
         events=said["events"] if entry else words.Events.frame(),
         ignored=said["ignored"],
     )
-
-
-def publish(
-    data: Data,
-    state: State,
-    rules: Iterable[Rule],
-    correlations: Iterable[Correlation],
-    modules: Iterable[str],
-    as_of: datetime | None = None,
-) -> dict[str, pl.DataFrame]:
-    """Build the queue from `state` and the latest verdicts, and make it the current one."""
-    as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
-    modules = list(modules)
-    scans = state.scans.select(Scans.schema().names())
-    # A failed scan verified nothing, though an earlier one's verdicts may stand beside it.
-    started = scans.filter(Scans.outcome != "failed").select(
-        "account_id", "module", verified_at="started_at"
-    )
-    failing = (
-        _parts(data, "verdicts", scans, Fails)
-        .with_columns(module=pl.col("rule_id").str.split(".").list.first())
-        .join(started, on=["account_id", "module"])
-        .select("finding_id", "verified_at")
-    )
-    frames = build(
-        state, as_of, failing, _parts(data, "unknowns", scans, Unknowns), correlations, modules
-    )
-    frames["gaps"] = _parts(data, "gaps", scans, Gaps).sort(
-        "account_id", "module", "region", "operation", "outcome", "code"
-    )
-    frames["populations"] = _parts(data, "populations", scans, Populations).sort(
-        "rule_id", "account_id", "region"
-    )
-    frames["rules"] = rule_set(rules).sort("rule_id")
-    frames["modules"] = pl.DataFrame({"module": modules}, schema={"module": pl.String})
-    head = {"seq": state.head.seq, "digest": state.head.digest, "as_of": as_of.isoformat()}
-    data.publish_queue(as_of.strftime("%Y%m%dT%H%M%S.%fZ"), frames, head)
-    return frames
 
 
 def _diff(
@@ -183,14 +156,14 @@ def _diff(
     pairs = scans.select("account_id", "module")
     seen = state.scans.join(pairs, on=["account_id", "module"], how="semi")
     never = pairs.join(seen.drop_nulls("complete_at"), on=["account_id", "module"], how="anti")
-    fails = _parts(data, "verdicts", scans, Fails)
+    fails = parts(data, "verdicts", scans, Fails)
     return diff(
         known=findings(state, datetime.now(UTC)),
         seen=Observations(
             scans,
             fails.with_columns(module=pl.col("rule_id").str.split(".").list.first()),
-            _parts(data, "unknowns", scans, Unknowns),
-            _parts(data, "observed", scans, Observed),
+            parts(data, "unknowns", scans, Unknowns),
+            parts(data, "observed", scans, Observed),
         ),
         rules=rule_set(rules),
         before=_judged_by(ledger, seen),
@@ -213,7 +186,18 @@ def _judged_by(ledger: Ledger, seen: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _scans(data: Data, modules: set[str]) -> pl.DataFrame:
+def _forget(data: Data, some: list[News], scans: pl.DataFrame, head: Head) -> None:
+    """Forget those of `scans`, which the ledger has, and those they came after."""
+    rows = scans.select("module", "account_id", "started_at").rows()
+    last = {(module, account): at for module, account, at in rows}
+    done = [n for n in some if (at := last.get((n.module, n.account))) and n.started_at <= at]
+    if done or news.recorded(data.store) != head:
+        news.forget(data.store, done, head)
+
+
+def _scans(data: Data, modules: set[str], some: list[News] | None) -> pl.DataFrame:
+    """Of Scans: the last ones of `modules`, those of `some` or all."""
+
     def row(status: Mapping[str, Any]) -> dict[str, Any]:
         times = {n: datetime.fromisoformat(status[n]) for n in ("started_at", "finished_at")}
         return times | {
@@ -221,7 +205,8 @@ def _scans(data: Data, modules: set[str]) -> pl.DataFrame:
             **{n: status[n] for n in ("module", "scan_id", "outcome", "calls", "error")},
         }
 
-    rows = [row(status) for status in data.statuses() if status["module"] in modules]
+    pairs = None if some is None else {(one.module, one.account) for one in some}
+    rows = [row(status) for status in data.statuses(pairs) if status["module"] in modules]
     return Scans.frame(rows).sort("account_id", "module")
 
 
@@ -237,14 +222,18 @@ def _overtaken(data: Data, scans: pl.DataFrame) -> pl.DataFrame:
     return scans.filter(pl.Series(found, dtype=pl.Boolean))
 
 
-def _parts(data: Data, kind: Kind, scans: pl.DataFrame, table: type[Table]) -> pl.DataFrame:
-    """The rows of `kind` of every account x module in `scans`."""
+def parts(
+    data: Data, kind: Kind, scans: pl.DataFrame, table: type[Table], *columns: str
+) -> pl.DataFrame:
+    """The rows of `kind` of every account x module in `scans`; of `table` all columns or some."""
+    names = list(columns) or table.schema().names()
 
     def read(pair: tuple[str, str]) -> pl.DataFrame | None:
         account, module = pair
-        return data.read_part(kind, module, account)
+        return data.read_part(kind, module, account, names if columns else None)
 
     pairs = scans.select("account_id", "module").rows()
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         found = [frame for frame in pool.map(read, pairs) if frame is not None]
-    return pl.concat([table.frame(), *(f.select(table.schema().names()) for f in found)])
+    found = [frame if frame.columns == names else frame.select(names) for frame in found]
+    return pl.concat([table.frame().select(names), *found])

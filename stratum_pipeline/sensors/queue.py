@@ -4,6 +4,7 @@ import dagster as dg
 
 from stratum_pipeline.assets.deployment import Deployment
 from stratum_pipeline.store.errors import StoreError
+from stratum_pipeline.store.ledger import Head
 
 from .schedules import refresh, scan
 
@@ -26,7 +27,8 @@ def triage_events(
     """Rebuilds the queue when the ledger is ahead of it."""
     try:
         shown = stratum.data.current_queue()
-        head = stratum.ledger.head()
+        known = Head(shown["seq"], shown["digest"]) if shown else None
+        head = stratum.ledger.head(known)
     except StoreError as error:
         return dg.SkipReason(str(error))
     if shown is None or head.seq <= shown["seq"]:

@@ -42,21 +42,35 @@ def from_json(data: bytes, place: str, remedy: str) -> dict[str, Any]:
     return value
 
 
-def to_parquet(frame: pl.DataFrame) -> bytes:
+def to_parquet(frame: pl.DataFrame, group: int = PARQUET["row_group_size"]) -> bytes:
     """`frame` as Parquet; the same rows in the same order give the same bytes.
 
-    The bytes name the Polars version, so an upgrade rewrites each file once.
+    group: rows that a reader of few must read together. The bytes name the Polars version, so
+    an upgrade rewrites each file once.
     """
     buffer = io.BytesIO()
     # Pages follow the chunks in memory, which are an accident of how the frame was made.
-    frame.rechunk().write_parquet(buffer, **PARQUET)
+    options: dict[str, Any] = PARQUET | {"row_group_size": group}
+    frame.rechunk().write_parquet(buffer, **options)
     return buffer.getvalue()
 
 
-def from_parquet(data: bytes, place: str, remedy: str) -> pl.DataFrame:
-    """The frame in `data`, which came from `place`; StoreError with `remedy` if damaged."""
+def from_parquet(
+    data: bytes,
+    place: str,
+    remedy: str,
+    rows: pl.Expr | None = None,
+    columns: list[str] | None = None,
+) -> pl.DataFrame:
+    """The frame in `data`, which came from `place`; StoreError with `remedy` if damaged.
+
+    rows, columns: those to have; the others are decoded no further than it takes to tell.
+    """
     try:
-        return pl.read_parquet(io.BytesIO(data))
+        if rows is not None:
+            found = pl.scan_parquet(io.BytesIO(data)).filter(rows)
+            return (found if columns is None else found.select(columns)).collect()
+        return pl.read_parquet(io.BytesIO(data), columns=columns)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise StoreError(f"{place} is not readable Parquet (truncated?); {remedy}") from error
 

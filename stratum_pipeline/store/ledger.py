@@ -10,17 +10,17 @@ that the body names by digest; they are written before the entry that names them
 """
 
 import hashlib
-import json
 import logging
 import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
+from pydantic_core import from_json
+
+from .ahead import read_ahead
 from .encoding import canonical
 from .errors import Conflict, StoreError
 from .vault import Vault
@@ -31,8 +31,11 @@ VERSION = 1
 GENESIS = "0" * 64
 T = TypeVar("T")
 FOLDER = "ledger/"
-_NAME = re.compile(r"ledger/(\d{12})\.json")
-_READS_AT_ONCE = 16
+PAYLOADS = ("scans", "populations", "rules", "events", "findings")
+"""Fields of a body that may hold the digest of a payload."""
+
+NAME = re.compile(r"ledger/(\d{12})\.json", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _ATTEMPTS = 8  # at a key that another writer holds without having stored anything
 
 
@@ -40,16 +43,25 @@ class LedgerError(StoreError):
     """The ledger cannot be read as a chain; the message names the entry and what to do."""
 
 
-@dataclass(frozen=True)
-class Head:
+class Misplaced(LedgerError):
+    """An entry, whole, that stands under the name of another."""
+
+    def __init__(self, entry: "Entry", key: str) -> None:
+        self.entry = entry
+        super().__init__(
+            f"{key} says that it is entry {entry.seq}: it was renamed or altered. Give it back "
+            "its name, or restore it from the vault's backup or object versions."
+        )
+
+
+class Head(NamedTuple):
     """Where the chain ends; the anchor to keep elsewhere."""
 
     seq: int = 0
     digest: str = GENESIS
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     seq: int
     id: str
     prev: str
@@ -62,6 +74,12 @@ class Entry:
     @property
     def head(self) -> Head:
         return Head(self.seq, self.digest)
+
+    @property
+    def payloads(self) -> list[str]:
+        """Digests of the payloads that the body names."""
+        named = (self.body.get(name) for name in PAYLOADS)
+        return [d for d in named if isinstance(d, str) and _DIGEST.fullmatch(d)]
 
 
 SYSTEM = {"kind": "system", "id": "stratum", "assurance": "process"}
@@ -79,23 +97,21 @@ class Ledger:
         Raises LedgerError at the first entry that is torn, missing or does not chain.
         """
         head = after or Head()
-        keys = self._keys(head)
-        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            for key, data in zip(keys, pool.map(self.vault.get, keys), strict=True):
-                entry = _parse(key, data)
-                if entry.seq != head.seq + 1:
-                    raise LedgerError(
-                        f"ledger entry {head.seq + 1} is missing before {key}. "
-                        "Restore it from the vault's backup or object versions; nothing is "
-                        "appended or resolved until the chain is whole."
-                    )
-                if entry.prev != head.digest:
-                    raise LedgerError(
-                        f"{key} does not follow from entry {head.seq}: one of the two was "
-                        "altered. Compare both with the vault's backup or object versions."
-                    )
-                head = entry.head
-                yield entry
+        for key, data in read_ahead(self.vault.get, self._keys(head)):
+            entry = parse(key, data)
+            if entry.seq != head.seq + 1:
+                raise LedgerError(
+                    f"ledger entry {head.seq + 1} is missing before {key}. "
+                    "Restore it from the vault's backup or object versions; nothing is "
+                    "appended or resolved until the chain is whole."
+                )
+            if entry.prev != head.digest:
+                raise LedgerError(
+                    f"{key} does not follow from entry {head.seq}: one of the two was "
+                    "altered. Compare both with the vault's backup or object versions."
+                )
+            head = entry.head
+            yield entry
 
     def head(self, known: Head | None = None) -> Head:
         """The end of the chain, read from `known` on."""
@@ -103,6 +119,11 @@ class Ledger:
         for entry in self.entries(head):
             head = entry.head
         return head
+
+    def holds(self, head: Head) -> bool:
+        """Whether the entry that `head` names is stored, to the byte."""
+        data = self.vault.find(entry_key(head.seq))
+        return data is not None and hashlib.sha256(data).hexdigest() == head.digest
 
     def append(
         self,
@@ -136,7 +157,7 @@ class Ledger:
                 "kind": kind,
                 "body": body,
             }
-            key, data = _key(seq), canonical(raw)
+            key, data = entry_key(seq), canonical(raw)
             try:
                 self.vault.create(key, data)
             except StoreError as error:
@@ -146,19 +167,21 @@ class Ledger:
                     if not isinstance(error, Conflict) or busy == _ATTEMPTS:
                         raise
                     time.sleep(0.02 * busy)
-                elif _parse(key, stored).id == mark:  # ours: only the reply was lost
-                    return _parse(key, stored)
+                elif parse(key, stored).id == mark:  # ours: only the reply was lost
+                    return parse(key, stored)
                 head = self.head(head)
             else:
-                return _parse(key, data)
+                return parse(key, data)
 
     def _keys(self, after: Head) -> list[str]:
-        start = _key(after.seq) if after.seq else ""
+        start = entry_key(after.seq) if after.seq else ""
         keys: list[str] = []
         for key in self.vault.list(FOLDER, after=start):
-            if _NAME.fullmatch(key):
+            if NAME.fullmatch(key):
                 # Listed while others append, a folder may show an entry without its forerunner.
-                while (due := _key(after.seq + len(keys) + 1)) < key and self.vault.exists(due):
+                while (due := entry_key(after.seq + len(keys) + 1)) < key and self.vault.exists(
+                    due
+                ):
                     keys.append(due)
                 keys.append(key)
             else:
@@ -166,13 +189,14 @@ class Ledger:
         return keys
 
 
-def _key(seq: int) -> str:
+def entry_key(seq: int) -> str:
     return f"{FOLDER}{seq:012}.json"
 
 
-def _parse(key: str, data: bytes) -> Entry:
+def parse(key: str, data: bytes) -> Entry:
+    """The entry in `data`, stored as `key`; LedgerError if it is none or has another name."""
     try:
-        raw = json.loads(data)
+        raw = from_json(data)  # ten times as fast as json.loads
         version = raw["v"]
         entry = Entry(
             seq=_is(int, raw["seq"]),
@@ -184,16 +208,15 @@ def _parse(key: str, data: bytes) -> Entry:
             body=cast(dict[str, Any], _is(dict, raw["body"])),
             digest=hashlib.sha256(data).hexdigest(),
         )
+        if entry.at.tzinfo is None:
+            raise ValueError("a time without an offset")
     except (ValueError, KeyError, TypeError) as error:
         raise LedgerError(
             f"{key} is not a whole ledger entry ({type(error).__name__}): torn, or not ours. "
             "Move it away if Stratum never wrote it, else restore it from the vault's backup."
         ) from error
-    if _key(entry.seq) != key:
-        raise LedgerError(
-            f"{key} says that it is entry {entry.seq}: it was renamed or altered. Give it back "
-            "its name, or restore it from the vault's backup or object versions."
-        )
+    if entry_key(entry.seq) != key:
+        raise Misplaced(entry, key)
     if version != VERSION:
         raise LedgerError(f"{key} has format {version}; this release reads {VERSION}: upgrade.")
     return entry

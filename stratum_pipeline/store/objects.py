@@ -6,12 +6,16 @@ Every failure is a StoreError.
 """
 
 import contextlib
+import io
 import os
 import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 from botocore.config import Config
@@ -26,6 +30,19 @@ KEY = re.compile(r"(?:[\w=+,@:-][\w=+,@:.-]*/)*[\w=+,@:-][\w=+,@:.-]*", re.ASCII
 Change = Callable[[bytes | None], bytes | None]
 
 
+class Stored(NamedTuple):
+    """What is under a key: the oldest version there is, and what was done to it since.
+
+    A store without versions shows what is there now as the oldest, replaced never.
+    """
+
+    key: str
+    version: str  # id of the oldest; "" or "null" where the store keeps no versions
+    at: datetime | None  # when that was stored, by the store's clock; None if all was erased
+    replaced: tuple[datetime, ...] = ()
+    deleted: tuple[datetime, ...] = ()  # S3's delete markers
+
+
 class ObjectStore(Protocol):
     """What both backends do. A reader sees the old bytes or the new, never a part of them."""
 
@@ -36,6 +53,14 @@ class ObjectStore(Protocol):
     def find(self, key: str) -> bytes | None:
         """The bytes of `key`; None if it is absent."""
         ...
+
+    def versions(self, prefix: str = "") -> Iterator[Stored]:
+        """What was ever stored under keys that begin with `prefix`, in order of the keys."""
+        ...
+
+    def oldest(self, found: Stored) -> bytes | None:
+        """The bytes of the oldest version; None if it is gone."""
+        return self.find(found.key)
 
     def get(self, key: str) -> bytes:
         """The bytes of `key`; NotFound if it is absent."""
@@ -102,12 +127,21 @@ class LocalStore(ObjectStore):
         return str(self._path(key))
 
     def find(self, key: str) -> bytes | None:
-        path = self._path(key)
-        with _os_errors(f"read {path}"):
-            try:
-                return path.read_bytes()
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                return None
+        # A ledger is many small files: what surrounds the reading of one counts.
+        path = f"{self.root}/{_checked(key)}"
+        try:
+            with io.FileIO(path) as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise from_os(error, f"read {path}") from error
+
+    def versions(self, prefix: str = "") -> Iterator[Stored]:
+        with _os_errors(f"look at the files in {self.root}"):
+            for key in self.list(prefix):
+                written = os.stat(f"{self.root}/{key}").st_mtime  # noqa: PTH116
+                yield Stored(key, "", datetime.fromtimestamp(written, UTC))
 
     def put(self, key: str, data: bytes) -> None:
         path = self._path(key)
@@ -134,8 +168,8 @@ class LocalStore(ObjectStore):
         with _os_errors(f"list {top}"):
             for parent, folders, files in os.walk(top, onerror=_raise_unless_absent):
                 folders[:] = [name for name in folders if KEY.fullmatch(name)]
-                base = Path(parent).relative_to(self.root)
-                found += [(base / name).as_posix() for name in files if KEY.fullmatch(name)]
+                base = "".join(f"{part}/" for part in Path(parent).relative_to(self.root).parts)
+                found += [base + name for name in files if KEY.fullmatch(name)]
         yield from sorted(key for key in found if key.startswith(prefix) and key > after)
 
     def exists(self, key: str) -> bool:
@@ -178,6 +212,24 @@ class S3Store(ObjectStore):
 
     def find(self, key: str) -> bytes | None:
         return self._find(key)[0]
+
+    def oldest(self, found: Stored) -> bytes | None:
+        return self._find(found.key, VersionId=found.version)[0] if found.version else None
+
+    def versions(self, prefix: str = "") -> Iterator[Stored]:
+        for key, found in groupby(self._every_version(prefix), itemgetter("Key")):
+            key = key.removeprefix(self.prefix)
+            if KEY.fullmatch(key):
+                every = list(found)  # the newest first
+                contents = [one for one in every if "ETag" in one]
+                oldest = contents[-1] if contents else None
+                yield Stored(
+                    key,
+                    version=oldest["VersionId"] if oldest else "",
+                    at=oldest["LastModified"] if oldest else None,
+                    replaced=tuple(one["LastModified"] for one in contents[-2::-1]),
+                    deleted=tuple(o["LastModified"] for o in reversed(every) if "ETag" not in o),
+                )
 
     def put(self, key: str, data: bytes) -> None:
         self._put("put", key, data)
@@ -245,10 +297,20 @@ class S3Store(ObjectStore):
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self.bucket, "Key": self.prefix + _checked(key)}
 
-    def _find(self, key: str) -> tuple[bytes, str] | tuple[None, None]:
+    def _every_version(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """Versions and delete markers by key, of each key the newest first."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=self.prefix + prefix
+        )
+        with _aws_errors(f"list the versions of s3://{self.bucket}/{self.prefix}{prefix}"):
+            for page in pages:
+                both = page.get("Versions", []) + page.get("DeleteMarkers", [])
+                yield from sorted(both, key=itemgetter("Key"))
+
+    def _find(self, key: str, **version: str) -> tuple[bytes, str] | tuple[None, None]:
         try:
             with _aws_errors(f"get {self.url(key)}"):
-                reply = self._s3.get_object(**self._at(key))
+                reply = self._s3.get_object(**self._at(key), **version)
                 return reply["Body"].read(), reply["ETag"]
         except NotFound:
             return None, None

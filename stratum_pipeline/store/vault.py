@@ -4,14 +4,17 @@ The store beneath could do both; this class is the only way to it and offers nei
 production Object Lock refuses them as well.
 """
 
+import re
 from collections.abc import Iterator
 
 import polars as pl
 
 from .encoding import digest, from_parquet, to_parquet
 from .errors import AlreadyExists, Conflict, NotFound, Tampered
-from .objects import ObjectStore
+from .objects import ObjectStore, Stored
 
+PAYLOADS = "payload/"
+PAYLOAD = re.compile(r"payload/([0-9a-f]{64})\.parquet")
 VERIFY = "run `stratum evidence verify`, and read the object's oldest version or a backup"
 ATTEMPTS = 5
 
@@ -33,6 +36,14 @@ class Vault:
     def find(self, key: str) -> bytes | None:
         """The bytes of `key`; None if it is absent."""
         return self._store.find(key)
+
+    def versions(self, prefix: str = "") -> Iterator[Stored]:
+        """What was ever stored under keys that begin with `prefix`, in order of the keys."""
+        return self._store.versions(prefix)
+
+    def oldest(self, found: Stored) -> bytes | None:
+        """The bytes of the oldest version; None if it is gone."""
+        return self._store.oldest(found)
 
     def get(self, key: str) -> bytes:
         """The bytes of `key`; NotFound if it is absent."""
@@ -81,4 +92,4 @@ class Vault:
 
 
 def payload_key(sha256: str) -> str:
-    return f"payload/{sha256}.parquet"
+    return f"{PAYLOADS}{sha256}.parquet"

@@ -120,6 +120,9 @@ class Client:
     def activity(self, question: c.ActivityQuery) -> c.Activities:
         return self._ask("activity", question, c.Activities)
 
+    def drift(self, question: c.DriftQuery) -> c.Drift:
+        return self._ask("drift", question, c.Drift)
+
     def people(self) -> c.People:
         return self._ask("people", c.Nothing(), c.People)
 

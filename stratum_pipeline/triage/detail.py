@@ -12,6 +12,7 @@ from .read_model import Queue
 from .rows import COLUMNS, decoded
 
 RELATED = 20
+WHOLE = 64  # characters of an id
 
 _FOUND = "SELECT finding_id FROM wide.details WHERE finding_id >= ? AND finding_id < ? LIMIT 2"
 _ROW = f"SELECT {COLUMNS}, resource AS code, root FROM findings WHERE finding_id = ?"
@@ -41,7 +42,10 @@ def finding(queue: Queue, finding_id: str, now: datetime) -> c.Finding:
     """The finding whose id is `finding_id` or begins with it; ApiError if none or several do."""
     snapshot = queue.snapshot
     key = _one(queue, finding_id)
-    row = decoded(queue, queue.rows(_ROW, key)).row(0, named=True)
+    rows = queue.rows(_ROW, key)
+    if rows.is_empty():
+        raise problems.not_found(f"there is no finding {key!r}.")
+    row = decoded(queue, rows).row(0, named=True)
     account = row["account_id"]
     more = queue.rows(_MORE, row["rule_id"], account, account, key).row(0, named=True)
     told = {name: row[name] for name in c.Row.model_fields} | {
@@ -74,6 +78,8 @@ _WORDS = (
 
 
 def _one(queue: Queue, prefix: str) -> str:
+    if len(prefix) == WHOLE:
+        return prefix
     found = queue.rows(_FOUND, prefix, prefix + "g")["finding_id"].to_list()
     if not found:
         raise problems.not_found(f"there is no finding {prefix!r}.")

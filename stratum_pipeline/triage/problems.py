@@ -63,3 +63,17 @@ def no_queue() -> ApiError:
 
 def storage(detail: str) -> ApiError:
     return _problem("storage", "Data or vault cannot be read or written", 503, detail)
+
+
+def not_recorded(detail: str) -> ApiError:
+    return storage(f"{detail}. Nothing was recorded: send it again")
+
+
+def unsure(detail: str) -> ApiError:
+    return _problem(
+        "unsure",
+        "Whether it was recorded is not known",
+        503,
+        f"{detail.rstrip('.')}. It may have been recorded, or still be: under an Idempotency-Key "
+        "it is safe to send again with the same key; else look at the activity first.",
+    )

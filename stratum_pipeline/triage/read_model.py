@@ -10,25 +10,25 @@ queue.
 ENUMs compare by position: severities from low to critical, accounts by name.
 """
 
+import atexit
 import contextlib
 import threading
-import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import polars as pl
 
 from stratum_pipeline.kernel.rule import Severity
 from stratum_pipeline.lifecycle.events import Cause
-from stratum_pipeline.store.data import CURRENT, Data, queue_key
+from stratum_pipeline.store.data import CURRENT, LAYERED, Data, queue_keys
 from stratum_pipeline.store.errors import StoreError
 from stratum_pipeline.store.ledger import Head
 
-from .contract import Snapshot
+from .contract import Snapshot, Stale
 
 FRAMES = (
     "findings",
@@ -227,12 +227,18 @@ VIEWS = {
 class NoQueue(Exception):
     """Nothing was scanned yet."""
 
+    def __init__(self) -> None:
+        super().__init__("there is no queue yet: run `stratum scan`, or `stratum demo` to try it.")
+
 
 class Queue:
     """One snapshot, and what was said since. Safe for threads.
 
     head: the last ledger entry it shows. expired_at: suppressions that ended until then are
-    over. Both move with the overlay, which holds `changing`.
+    over. Both move with the overlay, which holds `changing`. stale: since when it may be behind,
+    and why.
+
+    Whoever reads a queue that another may replace holds it meanwhile: `close` waits for the last.
     """
 
     def __init__(
@@ -245,12 +251,14 @@ class Queue:
     ) -> None:
         self.id, self.as_of, self.head = snapshot_id, as_of, head
         self.expired_at = as_of
-        self._connection = connection
+        self.stale: Stale | None = None
+        self._connection, self._folder = connection, folder
         self._answers: dict[tuple[str, str], pl.DataFrame] = {}
         self._fixed: dict[tuple[str, str], pl.DataFrame] = {}
         self._lock, self.changing = threading.Lock(), threading.Lock()
-        # Whoever still reads from a replaced snapshot holds it; the folder goes with the last.
-        self._release = weakref.finalize(self, _release, connection, folder)
+        self._held, self._closed = 0, False
+        # Never by the garbage collector, which would close it in whatever thread it happens to run.
+        atexit.register(self.close)
 
     @classmethod
     def load(cls, data: Data) -> "Queue":
@@ -260,12 +268,12 @@ class Queue:
         """
         current = data.current_queue()
         if current is None:
-            raise NoQueue("there is no queue yet: run `stratum scan`, or `stratum demo` to try it.")
+            raise NoQueue
         folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="stratum-queue-")
         # Our own queries name tables, never variables of whoever calls.
         connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
         try:
-            _build(connection, data, current["snapshot_id"], Path(folder.name))
+            _build(connection, data, current, Path(folder.name))
         except BaseException:
             _release(connection, folder)
             raise
@@ -279,7 +287,7 @@ class Queue:
 
     @property
     def snapshot(self) -> Snapshot:
-        return Snapshot(id=self.id, as_of=self.as_of, seq=self.head.seq)
+        return Snapshot(id=self.id, as_of=self.as_of, seq=self.head.seq, stale=self.stale)
 
     def rows(self, query: str, *params: Any) -> pl.DataFrame:
         """What `query` (with ? for each of `params`) gives, whole."""
@@ -320,8 +328,36 @@ class Queue:
             # Another dictionary: who read before the commit keeps the answer in the old one.
             self._answers = {}
 
+    def hold(self) -> bool:
+        """Keep it open until `let_go`; False if it is closed already."""
+        with self._lock:
+            self._held += not self._closed
+            return not self._closed
+
+    def let_go(self) -> None:
+        with self._lock:
+            self._held -= 1
+            last = self._closed and not self._held
+        if last:
+            self._release()
+
     def close(self) -> None:
-        self._release()
+        """Close it, now or with the last that holds it."""
+        with self._lock:
+            first, self._closed = not self._closed, True
+            now = first and not self._held
+        if now:
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _release(self) -> None:
+        atexit.unregister(self.close)
+        _release(self._connection, self._folder)
 
     @contextlib.contextmanager
     def _cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
@@ -332,13 +368,15 @@ class Queue:
 
 
 def _build(
-    connection: duckdb.DuckDBPyConnection, data: Data, snapshot_id: str, folder: Path
+    connection: duckdb.DuckDBPyConnection, data: Data, current: Mapping[str, Any], folder: Path
 ) -> None:
     files: dict[str, str] = {}
     for name in FRAMES:
-        path = folder / f"{name}.parquet"
-        path.write_bytes(data.store.get(queue_key(snapshot_id, name)))
-        files[name] = f"read_parquet({_quoted(path)})"
+        for layer, key in enumerate(queue_keys(current, name)):
+            path = folder / f"{name}-{layer}.parquet"
+            path.write_bytes(data.store.get(key))
+            file = f"read_parquet({_quoted(path)})"
+            files[name] = _laid_over(files[name], file, LAYERED[name]) if layer else file
     try:
         connection.execute(f"SET temp_directory = {_quoted(folder / 'spill')}")
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -359,14 +397,21 @@ def _build(
         connection.execute("SET lock_configuration = true")
     except duckdb.Error as error:
         raise StoreError(
-            f"the queue {snapshot_id} cannot be read ({error}); delete "
+            f"the queue {current['snapshot_id']} cannot be read ({error}); delete "
             f"{data.store.url(CURRENT)}: the next scan builds the queue"
         ) from error
-    for name in FRAMES:
-        (folder / f"{name}.parquet").unlink()
+    for path in folder.glob("*.parquet"):
+        path.unlink()
     with contextlib.suppress(PermissionError):  # Windows: not while it is open
         # Open, it can be read on; and who is killed leaves an empty folder.
         (folder / WIDE_FILE).unlink()
+
+
+def _laid_over(base: str, above: str, key: list[str]) -> str:
+    """Rows of `above`, and those of `base` whose key it does not have."""
+    columns = ", ".join(f'"{name}"' for name in key)
+    kept = f"SELECT b.* FROM {base} b ANTI JOIN {above} USING ({columns})"
+    return f"({kept} UNION ALL BY NAME SELECT * FROM {above})"
 
 
 def _quoted(path: Path) -> str:
@@ -376,11 +421,3 @@ def _quoted(path: Path) -> str:
 def _release(connection: duckdb.DuckDBPyConnection, folder: "TemporaryDirectory[str]") -> None:
     connection.close()
     folder.cleanup()
-
-
-def connect(data: Data) -> Queue:
-    return Queue.load(data)
-
-
-def rows(queue: Queue, query: str, *params: Any) -> pl.DataFrame:
-    return queue.rows(query, *params)

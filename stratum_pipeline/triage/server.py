@@ -4,7 +4,7 @@ Run as a program it prints the OpenAPI document.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
@@ -34,18 +34,20 @@ ABOUT = """Findings, how complete the picture is, and what people say of them.
 Times are UTC, ISO 8601. Ids of findings are 64 hexadecimal digits. A list in a filter means
 "any of"; an empty one does not filter. What is refused is explained as RFC 9457 says."""
 REFUSALS = {
+    400: "the body is no JSON",
     401: "who asks could not be verified",
     403: "their role does not allow it",
     404: "there is no such thing",
     409: "something changed in between",
     410: "the cursor is of a queue since rebuilt",
     413: "the body is too large",
+    414: "the address is too long",
     415: "the body is not application/json",
     422: "the request is not valid; a parameter that is not known is refused too",
     500: "a fault of the server; its log has the reference",
     503: "nothing was scanned yet, or storage fails",
 }
-ALWAYS = (401, 403, 422, 500, 503)
+ALWAYS = (401, 403, 414, 422, 500, 503)
 ALSO = {"finding": (404,), "record": (404, 409), "save_view": (409,), "delete_view": (404, 409)}
 
 
@@ -53,6 +55,8 @@ class Answers(Protocol):
     """What answers: service.Service."""
 
     def call(self, operation: c.Operation, me: c.Me, question: c.Model) -> c.Model: ...
+
+    def tag(self, operation: c.Operation, me: c.Me, question: c.Model) -> str: ...
 
     def export(self, me: c.Me, question: c.ExportQuery) -> Iterator[bytes]: ...
 
@@ -116,7 +120,7 @@ def create(
         summary="A session for who just signed in",
         tags=[c.Role.VIEWER],
         response_model=c.Session,
-        responses=_refusals(413, 415),
+        responses=_refusals(400, 413, 415),
         dependencies=BODY,
     )
     def session(question: c.Nothing, me: Annotated[c.Me, Depends(who)]) -> Response:
@@ -128,7 +132,7 @@ def create(
         summary="Findings as a file, by priority",
         tags=[c.Role.VIEWER],
         response_class=StreamingResponse,
-        responses=_refusals() | {200: {"description": "The file", "content": _FILES}},
+        responses=_refusals(410) | {200: {"description": "The file", "content": _FILES}},
         dependencies=TOKEN,
     )
     def export(
@@ -166,14 +170,25 @@ def _add(
     posts = operation.method == "POST"
     asked = ASKED.get(operation.name) or (Body() if posts else Query())
 
-    def answer(question: Any, me: Any) -> Response:
+    def write(question: Any, me: Any) -> Response:
         return _json(service.call(operation, me, question))
 
+    def read(question: Any, me: Any, if_none_match: _Known = "") -> Response:
+        if not (tag := service.tag(operation, me, question)):
+            return _json(service.call(operation, me, question))
+        # Weak: zipped and not, it is the same.
+        headers = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache"}
+        if _known(if_none_match, tag):
+            return Response(status_code=304, headers=headers)
+        return _json(service.call(operation, me, question), headers)
+
+    answer = read if operation.method == "GET" else write
     answer.__annotations__ |= {
         "question": Annotated[operation.asks, asked],
         "me": Annotated[c.Me, Depends(who)],
     }
-    also = (413, 415) if posts else (410,) if "cursor" in operation.asks.model_fields else ()
+    also = (400, 413, 415) if posts else (410,) if "cursor" in operation.asks.model_fields else ()
+    unchanged = {304: {"description": "as in the answer with that ETag"}}
     app.add_api_route(
         operation.path,
         answer,
@@ -182,7 +197,8 @@ def _add(
         summary=operation.doc,
         tags=[operation.role],
         response_model=operation.gives,
-        responses=_refusals(*also, *ALSO.get(operation.name, ())),
+        responses=_refusals(*also, *ALSO.get(operation.name, ()))
+        | (unchanged if operation.method == "GET" else {}),
         dependencies=BODY if posts else TOKEN,
     )
 
@@ -235,15 +251,28 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _json(answer: c.Model) -> Response:
+_Known = Annotated[
+    str, Header(max_length=1000, description="ETag of an answer at hand: 304 if it still holds")
+]
+
+
+def _known(sent: str, tag: str) -> bool:
+    known = {one.strip().removeprefix("W/") for one in sent.split(",")}
+    return not known.isdisjoint({f'"{tag}"', "*"})
+
+
+def _json(answer: c.Model, headers: Mapping[str, str] | None = None) -> Response:
     # Made here, in a thread and once: FastAPI would validate it again and hold up the loop.
-    return Response(answer.model_dump_json(), media_type=JSON)
+    return Response(answer.model_dump_json(), headers=headers, media_type=JSON)
 
 
 class _Nobody:
     """Answers nothing: a description needs no data."""
 
     def call(self, operation: c.Operation, me: c.Me, question: c.Model) -> c.Model:
+        raise NotImplementedError
+
+    def tag(self, operation: c.Operation, me: c.Me, question: c.Model) -> str:
         raise NotImplementedError
 
     def export(self, me: c.Me, question: c.ExportQuery) -> Iterator[bytes]:

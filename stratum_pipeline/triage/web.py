@@ -25,6 +25,7 @@ from .problems import ApiError
 
 PROBLEM = "application/problem+json"
 MOST_BYTES = 2_000_000  # of a body; ten thousand ids, the most Record takes, are 0.7 MB
+MOST_ADDRESS = 60_000  # of the query in it; uvicorn takes 64 KiB of address and headers
 RETRY_SECONDS = 5
 HEADERS = {
     "Cache-Control": "no-store",
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Around everything: HEADERS on every answer, MOST_BYTES of a body, no fault untold."""
+    """Around everything: HEADERS on every answer, limits of address and body, no fault untold."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,12 +49,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         taken, begun = 0, False
+        said = dict(scope["headers"]).get(b"content-length", b"")
+        too_much = said.isdigit() and int(said[:20]) > MOST_BYTES
 
         async def limited() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > MOST_BYTES:
+            if too_much or taken > MOST_BYTES:
                 raise HTTPException(413, f"a body is at most {MOST_BYTES:,} bytes.")
             return message
 
@@ -66,6 +69,10 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
+        if len(scope["query_string"]) > MOST_ADDRESS:
+            detail = f"an address is at most {MOST_ADDRESS:,} bytes: ask for less at a time."
+            await _sent(_plain(414, detail))(scope, receive, secured)
+            return
         try:
             await self._app(scope, limited, secured)
         except Exception:

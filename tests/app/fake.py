@@ -43,6 +43,7 @@ class Fake:
         self.entries: dict[int, tuple[str, ...]] = {}
         self.saved: list[c.View] = []
         made = (self._make(n) for n in range(count))
+        self.stale: c.Stale | None = None
         self.rows = {row.finding_id: row for row in sorted(made, key=lambda r: -r.priority)}
 
     def call(
@@ -216,7 +217,8 @@ class Fake:
     # Made up
 
     def _snapshot(self) -> c.Snapshot:
-        return c.Snapshot(id="q1", as_of=NOW - timedelta(hours=3), seq=self.seq)
+        as_of = NOW - timedelta(hours=3)
+        return c.Snapshot(id="q1", as_of=as_of, seq=self.seq, stale=self.stale)
 
     def _gap(self) -> c.Gap:
         return c.Gap(

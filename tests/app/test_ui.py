@@ -6,6 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import ui
 
+from stratum_pipeline.triage import contract as c
+
+from .conftest import Open
+from .fake import Fake
+from .test_queue import said
+
 
 @pytest.mark.parametrize(
     "text",
@@ -64,3 +70,14 @@ def test_words_of_the_contract_read_as_sentences() -> None:
     assert ui.words("under_7_days") == "Under 7 days"
     assert ui.plural(1, "finding") == "1 finding"
     assert ui.plural(1200, "finding") == "1,200 findings"
+
+
+@pytest.mark.parametrize("page", ["queue", "overview", "activity"])
+def test_what_may_be_behind_says_so(api: Fake, open_page: Open, page: str) -> None:
+    since = datetime(2026, 3, 1, 14, 5, tzinfo=UTC)
+    why = "cannot reach ![the](http://evil.invalid) bucket"
+    assert "is not shown" not in said(open_page(page))
+    api.stale = c.Stale(since=since, why=why)
+    shown = said(open_page(page))
+    assert "As of 01 Mar 2026, 14:05 UTC: what was found or said since is not shown." in shown
+    assert ui.prose(ui.sentence(why)) in shown

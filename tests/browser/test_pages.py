@@ -19,7 +19,9 @@ def first(served: Served) -> c.Row:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/queue", "/finding?id={id}", "/coverage", "/activity"])
+@pytest.mark.parametrize(
+    "path", ["/", "/queue", "/finding?id={id}", "/coverage", "/drift", "/activity"]
+)
 def test_page_is_drawn(
     page: Page, served: Served, first: c.Row, path: str, theme: Literal["light", "dark"]
 ) -> None:

@@ -14,7 +14,8 @@ from stratum_pipeline.kernel.evaluate import Fails, Gaps, Observed, Populations,
 from stratum_pipeline.kernel.rule import Rule, Severity
 from stratum_pipeline.kernel.table import Column, Resource
 from stratum_pipeline.lifecycle.events import Kind
-from stratum_pipeline.lifecycle.record import Recorded, current, publish, record
+from stratum_pipeline.lifecycle.publish import publish
+from stratum_pipeline.lifecycle.record import Recorded, current, record
 from stratum_pipeline.lifecycle.triage import triage
 from stratum_pipeline.store.data import Data
 from stratum_pipeline.store.ledger import Entry, Ledger

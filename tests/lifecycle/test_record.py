@@ -7,10 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from stratum_pipeline.lifecycle.checkpoint import save
 from stratum_pipeline.lifecycle.events import Accounts, Kind
 from stratum_pipeline.lifecycle.record import current
 from stratum_pipeline.store.data import Data
 from stratum_pipeline.store.errors import StoreError
+from stratum_pipeline.store.ledger import Head
+from stratum_pipeline.store.news import RECORDED, forget, unrecorded
 from stratum_pipeline.store.objects import LocalStore
 from stratum_pipeline.store.vault import Vault
 
@@ -74,7 +77,7 @@ def test_a_scan_that_changes_nothing_adds_one_entry(place: Place, tmp_path: Path
     assert place.kinds() == ["scanned", "scanned"]
     after = files(tmp_path)
     rewritten = {Path(name).name for name in before if after[name] != before[name]}
-    assert rewritten == {f"account={A}.json"}  # its status
+    assert rewritten == {f"account={A}.json", "recorded.json"}  # its status; up to where
     added = {Path(name).relative_to(tmp_path).parts[1] for name in after.keys() - before.keys()}
     assert added == {"ledger", "payload"}
     new = set(place.ledger.vault.list("payload/")) - payloads
@@ -85,7 +88,7 @@ def test_without_a_new_scan_nothing_is_appended(place: Place):
     place.scan(1, fail())
     place.record()
     done = place.record()
-    assert (done.entry, done.events.height, done.ignored) == (None, 0, 1)
+    assert (done.entry, done.events.height, done.ignored) == (None, 0, 0)
     assert done.state.head.seq == 1
     assert place.kinds() == ["scanned"]
 
@@ -102,7 +105,63 @@ def test_only_new_accounts_are_folded(place: Place):
     place.scan(2, fail(account=B), account=B)
     done = place.record()
     assert brief(done.events) == [("opened", "baseline")]
-    assert done.ignored == 1
+    assert done.ignored == 0
+
+
+def test_of_statuses_only_those_written_since_are_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    place.scan(1, fail())
+    place.scan(1, account=B)
+    place.record()
+    place.scan(2, account=B)
+    asked: list[object] = []
+    statuses = place.data.statuses
+    monkeypatch.setattr(place.data, "statuses", lambda of: asked.append(of) or statuses(of))
+    assert place.record().entry is not None
+    assert place.record().entry is None
+    assert asked == [{("s3", B)}, set()]
+    assert unrecorded(place.data.store) == []
+
+
+def forget_where(place: Place) -> None:
+    place.data.store.delete(RECORDED)
+
+
+def other_ledger(place: Place) -> None:
+    forget(place.data.store, [], Head(1, "0" * 64))
+
+
+@pytest.mark.parametrize("lose", [forget_where, other_ledger])
+def test_who_does_not_know_what_was_recorded_looks_at_all(
+    place: Place, lose: Callable[[Place], None]
+):
+    place.scan(1, fail())
+    place.record()
+    place.scan(2)
+    for one in unrecorded(place.data.store):
+        place.data.store.delete(one.key)
+    assert place.record().entry is None
+    lose(place)
+    assert brief(place.record().events) == [("resolved", "gone")]
+    assert place.record().entry is None
+
+
+def test_a_scan_that_ends_while_another_is_recorded_stays_news(place: Place):
+    place.scan(1, fail())
+    hooked = Hooked(place, lambda: place.scan(2))
+    assert place.with_vault(hooked).record().entry is not None
+    assert [(n.account, n.started_at) for n in unrecorded(place.data.store)] == [(A, hour(2))]
+    assert brief(place.record().events) == [("resolved", "gone")]
+
+
+def test_news_of_a_module_switched_off_waits(place: Place):
+    place.scan(1)
+    place.record()
+    place.data.write_status("iam", A, {"started_at": hour(1).isoformat()})
+    place.scan(2)
+    place.record()
+    assert [n.module for n in unrecorded(place.data.store)] == ["iam"]
 
 
 def test_what_is_still_in_the_inventory_is_fixed_not_gone(place: Place):
@@ -242,15 +301,22 @@ def busy(place: Place) -> None:
 
 def test_it_is_built_again_to_the_byte(place: Place, tmp_path: Path):
     busy(place)
+    data = tmp_path / "data"
+
+    def contents() -> dict[Path, bytes]:
+        found = [p for name in ("queue", "checkpoint") for p in (data / name).rglob("*")]
+        return {p.relative_to(data): p.read_bytes() for p in found if p.is_file()}
+
+    save(place.data, current(place.ledger))
     frames = place.publish()
-    queue = tmp_path / "data" / "queue"
-    before = {p.relative_to(queue): p.read_bytes() for p in queue.rglob("*") if p.is_file()}
-    assert {p.stem for p in before} == {*frames, "current"}
-    shutil.rmtree(queue)
-    again = Place(place.ledger, Data(LocalStore(tmp_path / "data")))
+    before = contents()
+    assert {p.stem for p in before if p.parts[0] == "queue"} == {*frames, "current"}
+    shutil.rmtree(data / "queue")
+    shutil.rmtree(data / "checkpoint")
+    again = Place(place.ledger, Data(LocalStore(data)))
+    save(again.data, current(again.ledger))
     assert all(again.publish()[name].equals(frame) for name, frame in frames.items())
-    after = {p.relative_to(queue): p.read_bytes() for p in queue.rglob("*") if p.is_file()}
-    assert after == before
+    assert contents() == before
 
 
 def test_its_frames_are_in_order(place: Place):

@@ -11,7 +11,7 @@ import pytest
 from stratum_pipeline.assets.deployment import Deployment
 from stratum_pipeline.runs import Summary, run_scan
 from stratum_pipeline.settings import Settings
-from stratum_pipeline.triage.read_model import connect, rows
+from stratum_pipeline.triage.read_model import Queue
 
 REGION = "us-east-1"
 
@@ -63,7 +63,12 @@ def stratum(settings: Settings) -> Deployment:
 @pytest.fixture
 def queue(stratum: Deployment) -> Callable[..., pl.DataFrame]:
     """queue("v1_gaps"): all rows of a view, by default the findings."""
-    return lambda view="v1_findings": rows(connect(stratum.data), f"SELECT * FROM {view}")
+
+    def shown(view: str = "v1_findings") -> pl.DataFrame:
+        with Queue.load(stratum.data) as queue:
+            return queue.rows(f"FROM {view}")
+
+    return shown
 
 
 @pytest.fixture

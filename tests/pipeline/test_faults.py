@@ -108,7 +108,8 @@ def test_a_truncated_file_is_named_and_the_next_scan_heals_it(scan, stratum, tmp
     scan()
     (file,) = (tmp_path / "data/verdicts/s3").glob("*.parquet")
     file.write_bytes(file.read_bytes()[:100])
-    from stratum_pipeline.lifecycle.record import current, publish
+    from stratum_pipeline.lifecycle.publish import publish
+    from stratum_pipeline.lifecycle.record import current
 
     with pytest.raises(StoreError, match=rf"{file.name}.*scan"):
         publish(stratum.data, current(stratum.ledger), stratum.rules, [], stratum.module_names)

@@ -5,7 +5,7 @@ import pytest
 
 from stratum_pipeline.assets.deployment import Deployment
 from stratum_pipeline.runs import run_scan
-from stratum_pipeline.triage.read_model import connect, rows
+from stratum_pipeline.triage.read_model import Queue
 
 from .conftest import REGION, entries
 
@@ -25,7 +25,7 @@ def test_scans_to_s3_keep_history_and_queue_there(in_s3, tmp_path):
     assert (second.opened, second.resolved) == (1, 1)  # public no more, but not blocked either
     stratum = Deployment.of(in_s3)
     assert [kind for kind, _ in entries(stratum)] == ["scanned", "scanned"]
-    queue = rows(connect(stratum.data), "SELECT * FROM v1_findings")
-    assert queue.height == first.opened + 1
+    with Queue.load(stratum.data) as queue:
+        assert queue.rows("FROM v1_findings").height == first.opened + 1
     assert not (tmp_path / "data").exists()
     assert not (tmp_path / "vault").exists()

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from stratum_pipeline.store.data import Data
+from stratum_pipeline.store.ledger import SYSTEM, Ledger
 from stratum_pipeline.store.objects import LocalStore
 from stratum_pipeline.store.vault import Vault
 
@@ -20,11 +21,27 @@ OLD, NEW = b"old" * 30_000, b"new" * 40_000
 OLDER, NEWER = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
 BIG = pl.DataFrame({"n": range(10_000)})
 
+
+def said(store: LocalStore) -> None:
+    Ledger(Vault(store)).append("noted", SYSTEM, lambda head: {"text": "before"})
+
+
+def scanned(store: LocalStore) -> None:
+    """An entry with its payload: nothing if it is there already."""
+    ledger = Ledger(Vault(store))
+    ledger.append(
+        "scanned",
+        SYSTEM,
+        lambda head: {"events": ledger.vault.payload(BIG)} if head.seq == 1 else None,
+    )
+
+
 SCENARIOS = {  # what was there before, what is done
     "put": (lambda s: s.put("a/b", OLD), lambda s: s.put("a/b", NEW)),
     "put_first": (lambda s: None, lambda s: s.put("a/b", NEW)),
     "create": (lambda s: None, lambda s: s.create("a/b", NEW)),
     "payload": (lambda s: None, lambda s: Vault(s).payload(BIG)),
+    "append": (said, scanned),
     "status": (
         lambda s: Data(s).write_status("s3", "1", {"started_at": OLDER}),
         lambda s: Data(s).write_status("s3", "1", {"started_at": NEWER}),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stratum_pipeline.evidence.verify import Kind, Verification
 from stratum_pipeline.store.data import Data
 from stratum_pipeline.store.errors import StoreError
 from stratum_pipeline.store.objects import LocalStore
@@ -43,6 +44,16 @@ def is_payload(store: LocalStore) -> str:
     return "new" if keys else "old"
 
 
+def is_append(store: LocalStore) -> str:
+    """Nothing or a whole entry, and a vault in which nobody would see tampering."""
+    look = Verification(Vault(store))
+    found = list(look.findings())
+    assert look.first is None
+    payloads = list(store.list("payload/"))
+    assert [one.key for one in found if one.kind == Kind.UNNAMED] == payloads[look.entries - 1 :]
+    return {1: "old", 2: "new"}[look.entries]
+
+
 def is_status(store: LocalStore) -> str:
     return {OLDER: "old", NEWER: "new"}[Data(store).read_status("s3", "1")["started_at"]]
 
@@ -62,6 +73,7 @@ def is_queue(store: LocalStore) -> str:
         ("put_first", is_put),
         ("create", is_put),
         ("payload", is_payload),
+        ("append", is_append),
         ("status", is_status),
         ("queue", is_queue),
     ],
@@ -86,6 +98,27 @@ def test_a_torn_temporary_was_among_them(tmp_path: Path):
     sizes = {path.stat().st_size for path in tmp_path.rglob("*.tmp")}
     assert {len(NEW) // 2, len(NEW)} <= sizes
     assert {key for store in left for key in store.list()} == {"a/b"}
+
+
+def test_an_appending_writer_died_between_all_its_steps(tmp_path: Path):
+    """The harness again: where the payload, then the entry, were not yet, in part, and whole."""
+    left = killed_at_every_step("append", tmp_path)
+
+    def stage(store: LocalStore) -> tuple[int, int, int, int]:
+        torn = [list((store.root / name).glob(".*.tmp")) for name in ("payload", "ledger")]
+        whole = [list(store.list(f"{name}/")) for name in ("payload", "ledger")]
+        return len(torn[0]), len(whole[0]), len(torn[1]), len(whole[1]) - 1
+
+    stages = [stage(store) for store in left]
+    assert list(dict.fromkeys(stages)) == [
+        (0, 0, 0, 0),
+        (1, 0, 0, 0),  # writing the payload
+        (1, 1, 0, 0),  # linked, its other name not yet gone
+        (0, 1, 0, 0),  # between payload and entry
+        (0, 1, 1, 0),  # writing the entry
+        (0, 1, 1, 1),
+        (0, 1, 0, 1),
+    ]
 
 
 @pytest.mark.parametrize(("act", "step"), [("put", "os.rename"), ("create", "os.link")])

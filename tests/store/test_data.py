@@ -97,7 +97,7 @@ def test_no_damage_gets_past_as_another_error(tmp_path_factory, draw: st.DataObj
 def test_damage_that_makes_polars_panic(data: Data, monkeypatch: pytest.MonkeyPatch):
     """One flipped bit in two hundred does; a panic is no Exception and would end the run."""
 
-    def panic(_: object) -> None:
+    def panic(_: object, **options: object) -> None:
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value")
 
     data.write_table("s3", "t", "1", FILE)

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,7 +12,7 @@ from stratum_pipeline.store.ledger import GENESIS, SYSTEM, Head, Ledger, LedgerE
 from stratum_pipeline.store.objects import LocalStore, ObjectStore
 from stratum_pipeline.store.vault import Vault
 
-from .conftest import SOURCES, plant
+from .conftest import plant
 
 
 @pytest.fixture
@@ -69,35 +67,6 @@ def test_threads_lose_and_duplicate_nothing(ledger: Ledger):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(write, range(6)))
     assert sorted(said(ledger)) == sorted(texts)
-
-
-WRITER = """
-import sys
-from stratum_pipeline.store.ledger import SYSTEM, Ledger
-from stratum_pipeline.store.objects import LocalStore
-from stratum_pipeline.store.vault import Vault
-ledger = Ledger(Vault(LocalStore(sys.argv[1])))
-sys.stdin.readline()
-for n in range(20):
-    ledger.append("noted", SYSTEM, lambda head: {"text": f"{sys.argv[2]} {n}"})
-"""
-
-
-def test_processes_lose_and_duplicate_nothing(local: LocalStore):
-    command = [sys.executable, "-c", WRITER, str(local.root)]
-    writers = [
-        subprocess.Popen([*command, name], stdin=subprocess.PIPE, cwd=SOURCES) for name in "abc"
-    ]
-    for writer in writers:  # all are up before any begins
-        assert writer.stdin is not None
-        writer.stdin.write(b"\n")
-    for writer in writers:
-        writer.communicate(timeout=60)
-        assert writer.returncode == 0
-    texts = said(Ledger(Vault(local)))
-    assert sorted(texts) == sorted(f"{name} {n}" for name in "abc" for n in range(20))
-    for name in "abc":  # each writer's own in the order it wrote them
-        assert [t for t in texts if t[0] == name] == [f"{name} {n}" for n in range(20)]
 
 
 # Lost replies and conflicts

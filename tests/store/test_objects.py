@@ -141,6 +141,44 @@ def test_list(request, backend: str, stored: set[str], cut: int, foreign: bool, 
         assert list(store.list(after=after)) == sorted(k for k in stored if k > after)
 
 
+def test_versions_where_there_are_none(local: LocalStore):
+    local.put("a/b", b"first")
+    local.put("a/b", b"second")
+    local.put("b", b"")
+    (found,) = local.versions("a/")
+    assert (found.key, found.version, found.replaced, found.deleted) == ("a/b", "", (), ())
+    assert found.at is not None
+    assert found.at.timestamp() == pytest.approx(Path(local.url("a/b")).stat().st_mtime)
+    assert local.oldest(found) == b"second"
+    assert [one.key for one in local.versions()] == ["a/b", "b"]
+    assert list(local.versions("c")) == []
+
+
+@pytest.mark.parametrize("page", ["1", "2", "1000"])
+def test_versions(s3: S3Store, monkeypatch: pytest.MonkeyPatch, page: str):
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", page)
+    for content in (b"first", b"second", b"third"):
+        s3.put("a/b", content)
+    s3.put("a/c", b"only")
+    s3.delete("a/b")
+    s3.put("a/d", b"erased under its mark")
+    (erased,) = s3.versions("a/d")
+    s3.delete("a/d")
+    s3._s3.delete_object(Bucket=BUCKET, Key=f"{s3.prefix}a/d", VersionId=erased.version)
+    s3.put("a/e", b"")
+    plant(s3, "a/ü", b"")
+    found = list(s3.versions("a/"))
+    assert [(one.key, len(one.replaced), len(one.deleted)) for one in found] == [
+        ("a/b", 2, 1),
+        ("a/c", 0, 0),
+        ("a/d", 0, 1),
+        ("a/e", 0, 0),
+    ]
+    assert [s3.oldest(one) for one in found] == [b"first", b"only", None, b""]
+    assert [one.at is None for one in found] == [False, False, True, False]
+    assert s3.find("a/b") is None
+
+
 def test_list_over_many_pages(store: ObjectStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
     names = [f"ledger/{n:012}.json" for n in range(10)]

@@ -22,7 +22,18 @@ FRAME = pl.DataFrame({"rule": ["a", None], "failed": [1, 2], "on": [[{"x": 1}], 
 
 def test_it_has_no_way_to_replace_or_delete(vault: Vault):
     public = {name for name in dir(vault) if not name.startswith("_")}
-    assert public == {"url", "create", "find", "get", "exists", "list", "payload", "read_payload"}
+    assert public == {
+        "url",
+        "create",
+        "find",
+        "get",
+        "exists",
+        "list",
+        "versions",
+        "oldest",
+        "payload",
+        "read_payload",
+    }
     vault.create("ledger/1.json", b"first")
     with pytest.raises(AlreadyExists):
         vault.create("ledger/1.json", b"second")

@@ -11,7 +11,8 @@ import polars as pl
 from stratum_pipeline.kernel.evaluate import Fails, Gaps, Observed, Populations, Unknowns
 from stratum_pipeline.kernel.rule import Rule
 from stratum_pipeline.lifecycle.events import Accounts
-from stratum_pipeline.lifecycle.record import current, publish, record
+from stratum_pipeline.lifecycle.publish import publish
+from stratum_pipeline.lifecycle.record import current, record
 from stratum_pipeline.store.data import Data
 from stratum_pipeline.store.ledger import Ledger
 from stratum_pipeline.store.objects import LocalStore

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stratum_pipeline.kernel.evaluate import Gaps, Populations, Unknowns
 from stratum_pipeline.lifecycle.events import Scans
 from stratum_pipeline.lifecycle.fold import State, findings
-from stratum_pipeline.lifecycle.queue import build
+from stratum_pipeline.lifecycle.queue import Latest, build
 from stratum_pipeline.lifecycle.record import rule_set
 from stratum_pipeline.store.data import Data
 from stratum_pipeline.store.objects import LocalStore
@@ -31,8 +31,8 @@ DAY = 24
 def shown(world: World, now: datetime) -> Iterator[Queue]:
     """What a queue built at `now` shows of `world`."""
     empty = pl.DataFrame(schema={"finding_id": pl.String, "verified_at": pl.Datetime("us", "UTC")})
-    frames = build(world.state, now, empty, Unknowns.frame(), (), ["s3"])
-    frames |= {"gaps": Gaps.frame(), "populations": Populations.frame()}
+    latest = Latest(empty, Unknowns.frame(), Gaps.frame(), Populations.frame())
+    frames = build(world.state, now, latest, (), ["s3"])
     frames |= {"rules": rule_set([rule(PUBLIC)]), "modules": pl.DataFrame({"module": ["s3"]})}
     head = {"seq": world.state.head.seq, "digest": "", "as_of": now.isoformat()}
     with TemporaryDirectory() as folder:

@@ -1,6 +1,5 @@
 """A snapshot in DuckDB: whole, locked in, and carried on by what happens after it."""
 
-import gc
 import tempfile
 import threading
 from pathlib import Path
@@ -136,10 +135,12 @@ def test_its_folder_goes_with_it(estate: Estate, tmp_path: Path, monkeypatch: py
     queue.close()
     assert folders() == set()
 
-    forgotten = Queue.load(estate.data)
-    assert len(folders()) == 1
-    del forgotten
-    gc.collect()
+    replaced = Queue.load(estate.data)
+    assert replaced.hold()
+    replaced.close()
+    assert replaced.rows("SELECT count(*) FROM v1_events").item() == 4
+    assert not replaced.hold()
+    replaced.let_go()
     assert folders() == set()
 
     current = estate.data.current_queue()

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from stratum_pipeline.lifecycle.events import Kind
 from stratum_pipeline.lifecycle.triage import triage
-from stratum_pipeline.store.data import CURRENT
 from stratum_pipeline.triage import contract as c
 from stratum_pipeline.triage.client import ApiError, Client, Http
+from stratum_pipeline.triage.current import Pace
 from stratum_pipeline.triage.service import Embedded, Service
 from tests.lifecycle.make import ANN, fid
 
-from .house import BUCKETS, MANY, Door, House, serving
+from .house import AT_ONCE, BUCKETS, MANY, Door, House, serving
 
 
 @pytest.fixture(params=["embedded", "http"])
@@ -61,7 +61,7 @@ SUPPRESS = {"reason": "accepted_risk", "note": "known"}
 
 
 def test_an_own_change_is_in_the_next_read(house: House):
-    house.service._queue._seconds = 1000  # nobody looks by the clock
+    house.service._queue._pace = Pace(every=1000)  # nobody looks by the clock
     before = house["ann"].finding(fid("b0")).snapshot.seq
     said = house["ann"].record(says())
     assert said == c.Recorded(matched=1, entry=before + 1, replayed=False)
@@ -73,7 +73,7 @@ def test_an_own_change_is_in_the_next_read(house: House):
 def test_another_process_is_heard_after_a_while(house: House):
     current = house.service._queue
     assert house.count("suppressed") == 0
-    current._seconds = 1000
+    current._pace = Pace(every=1000, patience=30)
     triage(house.estate.ledger, ANN, Kind.SUPPRESSED, [fid("b0")], now=house.now, **SUPPRESS)
     assert house.count("suppressed") == 0
     current._looked -= 1000
@@ -151,7 +151,7 @@ def test_a_key_replays_what_would_not_be_valid_any_more(house: House):
 
 def test_racing_with_one_key_records_once(house: House):
     """Threads of this service, and another process."""
-    other = Service(house.estate.data, house.estate.ledger, lambda: house.now, seconds=0)
+    other = Service(house.estate.data, house.estate.ledger, lambda: house.now, AT_ONCE)
     elsewhere = Client(Embedded(other, Door()), {"Authorization": "Bearer ann"})  # type: ignore[arg-type]
     assert elsewhere.me().id == "ann"
     with ThreadPoolExecutor(6) as pool:
@@ -235,19 +235,9 @@ def test_a_torn_entry_is_told_until_it_is_mended(house: House, tmp_path: Path):
     assert house["ann"].record(says()).entry == 2
 
 
-def test_a_snapshot_that_cannot_be_read_is_told(house: House):
-    house.count("open")
-    data = house.estate.data
-    whole = data.store.get(CURRENT)
-    data.store.put(CURRENT, whole.replace(b'"snapshot_id":"', b'"snapshot_id":"z'))
-    assert refused(503, lambda: house.count("open")).type.endswith("storage")
-    data.store.put(CURRENT, whole)
-    assert house.count("open") == MANY
-
-
 def test_readers_writers_and_new_snapshots_at_once(house: House):
     """What is suppressed only grows, and every finding is always there."""
-    house.service._queue._seconds = 0.05  # else eight readers do nothing but look
+    house.service._queue._pace = Pace(every=0.05)  # else eight readers do nothing but look
     done, wrong = threading.Event(), list[Any]()
 
     def read(n: int) -> None:

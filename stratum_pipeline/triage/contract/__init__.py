@@ -22,6 +22,7 @@ from .coverage import (
     Seen,
     State,
 )
+from .drift import Drift, Drifted, DriftQuery, What
 from .findings import (
     FACETS,
     Event,
@@ -75,6 +76,7 @@ from .words import (
     Session,
     Severity,
     Snapshot,
+    Stale,
     Status,
 )
 from .writing import (
@@ -104,6 +106,9 @@ __all__ = [
     "Coverage",
     "CoverageQuery",
     "Cursor",
+    "Drift",
+    "DriftQuery",
+    "Drifted",
     "Event",
     "ExportQuery",
     "FacetValue",
@@ -144,6 +149,7 @@ __all__ = [
     "Session",
     "Severity",
     "Snapshot",
+    "Stale",
     "State",
     "Status",
     "Suppression",
@@ -151,6 +157,7 @@ __all__ = [
     "View",
     "ViewKey",
     "Views",
+    "What",
 ]
 
 
@@ -202,6 +209,7 @@ OPERATIONS = (
         Role.VIEWER,
         "The ledger, newest first",
     ),
+    Operation("drift", "GET", "/v1/drift", DriftQuery, Drift, Role.VIEWER, "What changed, by scan"),
     Operation("people", "GET", "/v1/people", Nothing, People, Role.VIEWER, "Whom to assign to"),
     Operation("views", "GET", "/v1/views", Nothing, Views, Role.VIEWER, "Saved views"),
     Operation("record", "POST", "/v1/events", Record, Recorded, Role.TRIAGER, "Say it of findings"),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .words import Cursor, Limit, Model, ScopeQuery, Snapshot
+from .words import MOST, Cursor, Limit, Model, ScopeQuery, Snapshot, Word
 
 
 class Gap(Model):
@@ -82,8 +82,8 @@ class Coverage(Model):
 
 
 class GapsQuery(ScopeQuery):
-    module: tuple[str, ...] = Field(default=(), description="of these modules")
-    account: tuple[str, ...] = Field(default=(), description="account ids")
+    module: tuple[Word, ...] = Field(default=(), max_length=100, description="of these modules")
+    account: tuple[Word, ...] = Field(default=(), max_length=MOST, description="account ids")
     limit: Limit = 100
     cursor: Cursor = ""
 

@@ -6,38 +6,49 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .words import (
+    MOST,
     Age,
     Cause,
     Cursor,
     FindingId,
     Limit,
     Model,
+    Name,
     Reason,
     ScopeQuery,
+    Seq,
     Severity,
     Snapshot,
     Status,
+    Who,
+    Word,
 )
 
 
 class Filter(ScopeQuery):
     """Which findings; fields combine with "and"."""
 
-    severity: tuple[Severity, ...] = ()
-    status: tuple[Status, ...] = ()
-    module: tuple[str, ...] = Field(default=(), description="of these modules")
-    account: tuple[str, ...] = Field(default=(), description="account ids")
-    rule: tuple[str, ...] = Field(default=(), description="exact rule ids")
-    region: tuple[str, ...] = Field(default=(), description='"" for what has none')
-    age: tuple[Age, ...] = Field(default=(), description="since it was first detected")
-    assignee: tuple[str, ...] = Field(default=(), description='"" is nobody')
-    cause: tuple[Cause, ...] = Field(default=(), description="of the last change of status")
-    resource: tuple[str, ...] = Field(default=(), description="exact ARNs")
-    root_cause: tuple[str, ...] = Field(default=(), description="exact keys, as groups give them")
+    severity: tuple[Severity, ...] = Field(default=(), max_length=4)
+    status: tuple[Status, ...] = Field(default=(), max_length=3)
+    module: tuple[Word, ...] = Field(default=(), max_length=100, description="of these modules")
+    account: tuple[Word, ...] = Field(default=(), max_length=MOST, description="account ids")
+    rule: tuple[Word, ...] = Field(default=(), max_length=MOST, description="exact rule ids")
+    region: tuple[Word, ...] = Field(default=(), max_length=100, description='"" for what has none')
+    age: tuple[Age, ...] = Field(
+        default=(), max_length=4, description="since it was first detected"
+    )
+    assignee: tuple[Who, ...] = Field(default=(), max_length=100, description='"" is nobody')
+    cause: tuple[Cause, ...] = Field(
+        default=(), max_length=9, description="of the last change of status"
+    )
+    resource: tuple[Name, ...] = Field(default=(), max_length=100, description="exact ARNs")
+    root_cause: tuple[Name, ...] = Field(
+        default=(), max_length=100, description="exact keys, as groups give them"
+    )
     unverified: bool | None = Field(
         default=None, description="whether the last scan could not tell"
     )
-    entry: int | None = Field(default=None, description="those a ledger entry speaks of")
+    entry: Seq | None = Field(default=None, description="those a ledger entry speaks of")
     text: str = Field(
         default="",
         max_length=200,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .findings import Group, Row
-from .words import Cursor, Limit, Model, ScopeQuery, Severity, Snapshot, Time
+from .words import Cursor, Limit, Model, ScopeQuery, Severity, Snapshot, Time, Who, Word
 
 
 class AccountsQuery(ScopeQuery):
@@ -93,8 +93,12 @@ class Overview(Model):
 
 
 class ActivityQuery(Model):
-    actor: tuple[str, ...] = Field(default=(), description='ids of people, or "stratum"')
-    kind: tuple[str, ...] = Field(default=(), description="scanned, an Action, view_saved, ...")
+    actor: tuple[Who, ...] = Field(
+        default=(), max_length=100, description='ids of people, or "stratum"'
+    )
+    kind: tuple[Word, ...] = Field(
+        default=(), max_length=100, description="scanned, an Action, view_saved, ..."
+    )
     since: Time | None = Field(default=None, description="this moment or later")
     limit: Limit = 50
     cursor: Cursor = ""

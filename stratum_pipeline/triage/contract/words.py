@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 
 class Model(BaseModel):
@@ -46,19 +46,32 @@ def _to_utc(moment: datetime) -> datetime:
         raise ValueError("it is outside the calendar") from error
 
 
+Word = Annotated[str, Field(max_length=100)]
+"""A name of ours or of AWS's: a rule, a module, a region, an account's id."""
+Who = Annotated[str, Field(max_length=320)]
+"""A person's id, as the identity provider gives it; an e-mail address at most."""
+Name = Annotated[str, Field(max_length=2048)]
+"""An ARN, the longest of AWS's names, or what stands for one."""
+MOST = 1_000
+"""Of a list in a filter; an address holds no more."""
 Time = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A moment somebody names: with an offset, kept as UTC."""
 Scope = Annotated[
     str,
     Field(
+        max_length=1024,  # an OU's name has up to 128 characters, and they are five deep at most
         pattern=r"^(organization|ou:.+|account:\d{12}|module:[a-z0-9_]+)$",
         description='"organization", "ou:Root/Workloads" (and below), "account:123456789012" '
         'or "module:s3"',
     ),
 ]
-FindingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FindingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", min_length=64, max_length=64)]
+Seq = Annotated[int, Field(ge=0, lt=10**12)]
+"""Number of a ledger entry: twelve digits."""
 Limit = Annotated[int, Field(ge=1, le=500, description="items on a page")]
-Cursor = Annotated[str, Field(description="`next` of the page before; empty for the first")]
+Cursor = Annotated[
+    str, Field(max_length=4096, description="`next` of the page before; empty for the first")
+]
 
 
 class Role(enum.StrEnum):
@@ -96,12 +109,20 @@ class Session(Model):
     expires_at: datetime
 
 
+class Stale(Model):
+    """Data or vault do not answer: what is shown is what was so before."""
+
+    since: datetime = Field(description="when it was last known to be current")
+    why: str
+
+
 class Snapshot(Model):
     """What an answer was read from."""
 
     id: str
     as_of: datetime = Field(description="when the queue was built")
     seq: int = Field(description="ledger entry it shows, people's own later ones included")
+    stale: Stale | None = Field(default=None, description="null: it is current")
 
 
 class ScopeQuery(Model):

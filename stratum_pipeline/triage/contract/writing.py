@@ -1,9 +1,11 @@
 """What people say, and the views they save."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from .findings import Filter
-from .words import Action, FindingId, Model, Reason, Time
+from .words import MOST, Action, FindingId, Model, Name, Reason, Time, Who
 
 
 class Record(Model):
@@ -17,10 +19,10 @@ class Record(Model):
     kind: Action
     finding_ids: tuple[FindingId, ...] = Field(default=(), max_length=10_000)
     filter: Filter | None = None
-    expected: int | None = Field(default=None, ge=0)
+    expected: int | None = Field(default=None, ge=0, le=10**9)
     dry_run: bool = Field(default=False, description="only count")
     note: str = Field(default="", max_length=4000)
-    to: str = Field(default="", max_length=200)
+    to: Who = ""
     reason: Reason | None = None
     until: Time | None = None
     idempotency_key: str = Field(
@@ -38,13 +40,16 @@ class View(Model):
     """A named set of filters, as it stands in the address bar."""
 
     name: str = Field(min_length=1, max_length=60)
-    query: dict[str, tuple[str, ...]]
+    query: dict[
+        Annotated[str, Field(max_length=60)],
+        Annotated[tuple[Name, ...], Field(max_length=MOST)],
+    ] = Field(max_length=50)
     shared: bool = False
-    owner: str = Field(default="", description="set by the server")
+    owner: Who = Field(default="", description="set by the server")
 
 
 class ViewKey(Model):
-    name: str = Field(description="of the view")
+    name: str = Field(max_length=60, description="of the view")
     shared: bool = Field(default=False, description="the shared one, not the asker's own")
 
 

@@ -49,6 +49,7 @@ class StandIn:
     def __init__(self) -> None:
         self.asked: list[tuple[c.Operation, c.Me, c.Model]] = []
         self.fault: Exception | None = None
+        self.tags: dict[str, str] = {}
         self.pieces: Callable[[], Iterator[bytes]] = lambda: iter([b"a,b\n", b"1,2\n"])
         self.closed = False
 
@@ -57,6 +58,9 @@ class StandIn:
         if self.fault:
             raise self.fault
         return sample(operation.gives)
+
+    def tag(self, operation: c.Operation, me: c.Me, question: c.Model) -> str:
+        return self.tags.get(operation.name, "")
 
     def export(self, me: c.Me, question: c.ExportQuery) -> Iterator[bytes]:
         self.asked.append((EXPORT, me, question))

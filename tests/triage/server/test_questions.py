@@ -44,6 +44,7 @@ QUESTIONS: list[tuple[str, c.Model]] = [
     ("rules", c.ScopeQuery(scope="module:s3")),
     ("overview", c.ScopeQuery(scope="ou:Root")),
     ("activity", c.ActivityQuery(since=AT, kind=("noted",))),
+    ("drift", c.DriftQuery(since=AT, account=("111111111111",), what=("changed", "vanished"))),
     ("record", c.Record(kind="noted", finding_ids=(ID,), note=f"{NASTY}\n\U0001f980\x00")),
     ("record", c.Record(kind="suppressed", filter=c.Filter(), expected=0, until=AT)),
     ("record", c.Record(kind="assigned", filter=c.Filter(**FILTER), dry_run=True)),

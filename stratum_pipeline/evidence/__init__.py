@@ -1,0 +1,1 @@
+"""What the vault proves, and what it does not."""
