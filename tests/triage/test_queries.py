@@ -250,7 +250,7 @@ def test_those_a_ledger_entry_speaks_of(asked: Asked):
     assert queries.ids(asked.queue, c.Filter(entry=seq), NOW) == sorted(spoken_of)
     counts = queries.facets(asked.queue, c.Filter(entry=seq), NOW).counts
     assert [(value.value, value.count) for value in counts["account"]] == [(A, 2)]
-    for nothing in (0, -1, 10**30):
+    for nothing in (0, 10**9):
         assert queries.ids(asked.queue, c.Filter(entry=nothing), NOW) == []
 
 
