@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from stratum_pipeline.triage import contract as c
 from stratum_pipeline.triage import queries
@@ -250,8 +251,11 @@ def test_those_a_ledger_entry_speaks_of(asked: Asked):
     assert queries.ids(asked.queue, c.Filter(entry=seq), NOW) == sorted(spoken_of)
     counts = queries.facets(asked.queue, c.Filter(entry=seq), NOW).counts
     assert [(value.value, value.count) for value in counts["account"]] == [(A, 2)]
-    for nothing in (0, 10**9):
+    for nothing in (0, 10**12 - 1):
         assert queries.ids(asked.queue, c.Filter(entry=nothing), NOW) == []
+    for no_entry in (-1, 10**12):
+        with pytest.raises(ValidationError, match="entry"):
+            c.Filter(entry=no_entry)
 
 
 def test_missing(asked: Asked):
